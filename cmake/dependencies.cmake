@@ -1,0 +1,49 @@
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(GTest REQUIRED)
+find_package(FLEX REQUIRED)
+find_package(BISON 3.8 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(LibLZMA REQUIRED)
+pkg_check_modules(ELF REQUIRED IMPORTED_TARGET libelf)
+pkg_check_modules(BPF REQUIRED IMPORTED_TARGET libbpf>=1.4)
+
+# ELF reading (elfutils' libelf).
+add_library(awl_elf INTERFACE)
+target_link_libraries(awl_elf INTERFACE PkgConfig::ELF ZLIB::ZLIB)
+
+add_library(awl_libbpf INTERFACE)
+target_link_libraries(awl_libbpf INTERFACE PkgConfig::BPF)
+
+# BCC's symbol code: the static archive has no LLVM in it, the shared library drags one in.
+add_library(awl_symbols INTERFACE)
+target_link_libraries(awl_symbols INTERFACE -l:libbcc_bpf.a PkgConfig::BPF PkgConfig::ELF ZLIB::ZLIB LibLZMA::LibLZMA)
+
+# LLVM: static, with the BPF target alone. Only codegen may link it.
+find_program(AWL_LLVM_CONFIG NAMES llvm-config-19 llvm-config REQUIRED)
+function(awl_llvm_config out)
+  execute_process(COMMAND ${AWL_LLVM_CONFIG} ${ARGN} OUTPUT_VARIABLE text OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(text)
+  set(${out} ${text} PARENT_SCOPE)
+endfunction()
+awl_llvm_config(AWL_LLVM_INCLUDE --includedir)
+awl_llvm_config(AWL_LLVM_LIBS --link-static --libs bpf passes core objcopy)
+awl_llvm_config(AWL_LLVM_SYSTEM --link-static --system-libs)
+awl_llvm_config(AWL_LLVM_LIBDIR --libdir)
+awl_llvm_config(AWL_LLVM_BINDIR --bindir)
+add_library(awl_llvm INTERFACE)
+target_include_directories(awl_llvm SYSTEM INTERFACE ${AWL_LLVM_INCLUDE})
+target_compile_definitions(awl_llvm INTERFACE __STDC_CONSTANT_MACROS __STDC_FORMAT_MACROS __STDC_LIMIT_MACROS)
+target_link_directories(awl_llvm INTERFACE ${AWL_LLVM_LIBDIR})
+target_link_libraries(awl_llvm INTERFACE ${AWL_LLVM_LIBS} ${AWL_LLVM_SYSTEM})
+
+# lld links LLVM's archives in a second where ld takes ten.
+if(EXISTS ${AWL_LLVM_BINDIR}/ld.lld)
+  add_link_options(-B${AWL_LLVM_BINDIR} -fuse-ld=lld)
+endif()
+find_program(AWL_CCACHE ccache)
+if(AWL_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${AWL_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${AWL_CCACHE})
+endif()

@@ -1,0 +1,180 @@
+#pragma once
+// What the build side tells the run side, apart from the BPF object itself: plain data, stored as CBOR in the ELF section
+// .awl.meta. The run side needs nothing else. Reading checks every index, offset and size (open.cpp): code
+// behind `artifact::open` may rely on them.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace awl::artifact {
+
+// How a value is to be read from bytes and shown.
+enum class Kind : uint8_t {
+  none,
+  boolean, integer, pointer, enumeration,
+  string,     // NUL-terminated within `size` bytes
+  buffer,     // u32 length, then `size - 4` bytes
+  array,      // elements[0] repeated `count` times
+  tuple,      // elements at their offsets
+  record,     // the same with names
+  structure,  // the same (kernel or C struct)
+  kstack,     // u64 number of frames (at most `count`), then `count` u64 addresses
+  ustack,     // u32 number of frames, u32 pid, then `count` u64 addresses
+  ksym,       // u64 kernel address
+  usym,       // u64 user address, u32 pid, u32 zero
+  inet,       // u32 address family (AF_INET, AF_INET6), 16 bytes of address
+  macaddr,    // 6 bytes
+  timestamp,  // u64 ns, u32 index into Meta::strings of the strftime format, u32 clock (0 boot, 1 tai)
+  username,   // u64 uid
+  cgroup_path,  // u64 cgroup id, u64 index into Meta::strings of the filter
+  probe,      // u64 index into the names of the running programs' targets (see Program::first_target): prints as text
+  // aggregations: only as a map's value
+  count,  // u64
+  sum,    // u64 total, u64 updates
+  min, max,  // u64 value, u64 updates
+  avg, stats,  // u64 total, u64 updates
+  hist,   // see HistogramShape: u64 for each bucket
+  lhist,
+  tseries,
+};
+
+enum class StackMode : uint8_t { bpftrace, perf, raw, build_id };
+
+struct Type;
+struct Element {
+  std::string name;  // records and structures
+  uint32_t offset = 0;
+  std::vector<Type> type;  // exactly one (a vector breaks the recursion)
+  uint8_t bit_offset = 0, bit_size = 0;  // bit-field: bits from the element's first byte; size 0: none
+  bool operator==(const Element&) const = default;
+};
+struct Enumerator {
+  std::string name;
+  uint64_t value = 0;
+  bool operator==(const Enumerator&) const = default;
+};
+struct Type {
+  Kind kind = Kind::none;
+  uint32_t size = 0;       // bytes
+  bool is_signed = false;  // integers, and the aggregations of signed integers
+  uint32_t count = 0;      // arrays: elements; stacks: limit of frames
+  StackMode stack_mode = StackMode::bpftrace;
+  std::vector<Element> elements;
+  std::vector<Enumerator> enumerators;
+  bool truncatable = false;  // string read by str() without length: a full one gets the trailer
+  bool operator==(const Type&) const = default;
+};
+
+// hist(n, bits): bucket 0: n < 0; 1 + n for 0 <= n < 2^(bits+1); then 2^bits buckets for each power of two.
+// Number of buckets: 1 + 2^(bits+1) + (63 - (bits+1)) * 2^bits.
+// lhist(n, min, max, step): bucket 0: n < min; 1 + (n - min) / step; the last: n >= max rounded down to a whole step.
+struct HistogramShape {
+  uint32_t bits = 0;                  // hist
+  int64_t min = 0, max = 0, step = 0;  // lhist
+  uint32_t buckets = 0;
+  bool operator==(const HistogramShape&) const = default;
+};
+
+enum class Storage : uint8_t {
+  global,       // scalar plain value: in the object's .bss, `offset` bytes from its start; a u64 "is set" flag at `set_offset`
+  percpu_slot,  // scalar aggregation: element 0 of a per-CPU array
+  hash,         // keyed plain value
+  percpu_hash,  // keyed aggregation
+};
+
+struct Map {
+  std::string name;      // "@x"
+  std::string elf_name;  // of the BPF map; empty for Storage::global
+  Storage storage = Storage::hash;
+  uint32_t max_entries = 0;
+  bool default_size = true;  // no `let @x = ...(n)`: the run side may apply max_map_keys
+  uint64_t offset = 0, set_offset = 0;
+  std::vector<Type> key;  // none for scalars; otherwise one, a tuple for several keys
+  Type value;
+  HistogramShape histogram;
+  bool print_at_exit = true;
+};
+
+// An asynchronous call. Its events are records of the ring buffer `awl_events`: u32 site index, u32 zero, then the payload with the
+// arguments at their offsets.
+enum class Action : uint8_t {
+  printf, print_value, print_map, print_element, clear, zero, exit, time, join, cat, system, errorf, warnf, strftime,
+  runtime_error,  // a mistake met at run time: `text`; payload: i64 return code of the helper
+};
+struct Site {
+  Action action = Action::printf;
+  std::string text;             // format of printf, time, ...; message of runtime_error
+  std::vector<Element> args;    // payload
+  uint32_t payload = 0;         // bytes of the payload (the largest, where its end varies)
+  int32_t map = -1;             // print_map, clear, zero: index into maps
+  int64_t top = 0, div = 0;     // print_map
+  std::string helper;           // runtime_error
+  // Where the call stands, for messages: rendered place, e.g. "stdin:1:9-28", and the source line with underline.
+  uint32_t line = 0, column = 0, column_end = 0;
+  std::string source_line;
+};
+
+// One BPF program and where it goes.
+struct Program {
+  std::string elf_name;   // function name in the object
+  std::string provider;   // name of the probes/registry.cpp row
+  std::vector<std::string> target;  // what follows the provider in the attach point, parameters ($1) not yet replaced; may hold wildcards
+  std::string probe;      // full attach point text as the `probe` builtin shows it (with wildcards if any)
+  bool per_target = false;  // the program tells its matches apart: it reads the attach cookie = index of the match
+  std::string place;      // "stdin:1:1-10" of the attach point, for messages
+};
+
+// A read-only global that is set before load; see codegen/params.h for who reads them. All live in the .rodata variable
+// `awl_params` at `offset`.
+enum class ParamKind : uint8_t {
+  pid,          // u64: -p, 0 if none
+  start_ns,     // u64: boot clock when the run started (elapsed)
+  ncpus,        // u64
+  child_pid,    // u64: cpid
+  positional_number,  // i64: $N
+  positional_text,    // char[size]: str($N)
+  positional_count,   // u64: $#
+  kernel_symbol,  // u64: address of `name` (kaddr)
+  pid_namespace_dev, pid_namespace_ino,  // u64: of the tracer's pid namespace; 0 in the initial one
+  feature,      // u64: 1 if the kernel has feature `name` (probes/features.h)
+  option_number, option_text,  // getopt: `name`, default in `text`
+};
+struct Param {
+  ParamKind kind{};
+  std::string name;
+  uint32_t index = 0;  // positional
+  uint32_t offset = 0, size = 8;
+  std::string text;
+};
+
+struct Setting {  // config that matters at run time, as text
+  std::string name, value;
+};
+
+inline constexpr uint32_t format_number = 1;
+
+struct Meta {
+  uint32_t format = format_number;
+  std::vector<std::string> required;  // features that a reader must know to run this
+  std::string source_name;            // "stdin", or the script's path
+  std::string arch;                   // "x86_64"
+  std::vector<Program> programs;
+  std::vector<Map> maps;
+  std::vector<Site> sites;
+  std::vector<Param> params;
+  std::vector<std::string> strings;
+  std::vector<Setting> settings;
+  std::vector<std::string> probe_names;  // for values of Kind::probe that are known at build time
+  bool needs_unsafe = false;             // has calls that change the system: the runner must be told --unsafe
+  uint32_t lost_offset = 0;              // in .bss: u64 lost events for each program, in order
+  uint32_t globals_size = 0;             // bytes of awl_globals: scalars, their "is set" flags, the lost counters
+};
+
+// Names in the object that both sides know.
+inline constexpr std::string_view meta_section = ".awl.meta";
+inline constexpr std::string_view events_map = "awl_events";    // BPF_MAP_TYPE_RINGBUF
+inline constexpr std::string_view scratch_map = "awl_scratch";  // BPF_MAP_TYPE_PERCPU_ARRAY, see codegen
+inline constexpr std::string_view params_symbol = "awl_params";
+inline constexpr std::string_view globals_symbol = "awl_globals";
+
+}  // namespace awl::artifact

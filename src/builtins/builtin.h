@@ -1,0 +1,126 @@
+#pragma once
+// A builtin or function of the language: one row. To add one: a row in the file of its family, a case in tests; arity and argument
+// checks, man page, completion and near names follow from the row.
+#include <linux/bpf.h>
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/diagnostics.h"
+#include "builtins/emit.h"
+#include "parser/ast.h"
+#include "probes/provider.h"
+#include "types/settings.h"
+#include "types/type.h"
+
+namespace awl {
+
+// A call as the checks see it.
+class CallCheck {
+ public:
+  virtual ~CallCheck() = default;
+  virtual TypeTable& types() = 0;
+  virtual Diagnostics& diagnostics() = 0;
+  virtual const Config& config() = 0;
+  virtual const CompileOptions& options() = 0;
+  virtual Host& host() = 0;
+  virtual const Target& target() = 0;    // of the probe that is being checked
+  virtual const Context& context() = 0;
+  virtual ast::Expr& expr() = 0;         // the call's node; its span
+  virtual ast::Call& call() = 0;
+
+  size_t count() { return call().args.size(); }
+  ast::Expr& arg(size_t i) { return *call().args.at(i); }
+  Type type(size_t i) { return arg(i).type; }
+  // The value of an argument that is a literal (also a negated or folded one).
+  std::optional<int64_t> integer(size_t i);
+  std::optional<std::string> string(size_t i);
+};
+
+// A call as it is lowered. Arguments are evaluated when asked for, in the order asked.
+class CallLower {
+ public:
+  virtual ~CallLower() = default;
+  virtual Emit& emit() = 0;
+  virtual const ast::Call& call() = 0;
+  virtual Type type() = 0;                 // of the result
+  virtual const Config& config() = 0;
+  virtual const Target& target() = 0;
+  virtual const Context& context() = 0;
+  size_t count() { return call().args.size(); }
+  Type type(size_t i) { return call().args.at(i)->type; }
+  virtual Value value(size_t i) = 0;       // a scalar argument in a register, at its type's width
+  virtual Value value64(size_t i) = 0;     // extended to 64 bits by its sign
+  virtual Value address(size_t i) = 0;     // memory that holds an argument of any type
+  virtual void into(size_t i, Value destination) = 0;  // evaluates an argument into memory of its type's size
+  virtual Value destination() = 0;         // lower_into rows: where the result goes (type()->size bytes)
+  virtual Value access(const Access& access) = 0;      // a value out of the context, 64 bits
+  virtual uint32_t param(artifact::ParamKind kind, std::string_view name) = 0;  // index of a parameter that planning made for this call
+  // Reads `size` bytes from an address of kernel or user space; unreadable memory gives zeros.
+  virtual void probe_read(Value to, uint32_t size, Value from, AddressSpace space) = 0;
+  // Calls for asynchronous rows: sends the event of this call's site; `fill` stores what is behind the arguments.
+  virtual void send_event() = 0;
+  // For map rows: the current element's value slot of the assignment target (aggregation functions), made when absent; null check done.
+  virtual void with_element(const std::function<void(Value slot)>& use) = 0;
+};
+
+enum class BuiltinFlag : uint16_t {
+  none = 0,
+  unsafe = 1,         // needs --unsafe
+  async = 2,          // an event for the run side (Meta::sites)
+  aggregation = 4,    // only as `@m = f(...)`
+  no_value = 8,       // void
+  variable = 16,      // may be written without parentheses
+  ends_program = 32,  // exit
+};
+constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
+constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
+
+struct Builtin {
+  std::string_view name;
+  // Overloads separated by " | ". Parameter types: int (any integer), uint64 ..., string, pointer, any, map, "literal string",
+  // "literal int", mode (a bare word); `= x` optional; `...` any further. E.g. "str(pointer|int address, int length = max) -> string".
+  std::string_view signature;
+  std::string_view doc;
+  std::string_view example;  // a whole script that compiles without privilege
+  BuiltinFlag flags = BuiltinFlag::none;
+  artifact::Action action = artifact::Action::printf;  // async rows
+  // The result's type where the signature cannot say it. Runs in every round of inference: must not report.
+  Type (*infer)(CallCheck&) = nullptr;
+  // What the signature cannot say about the arguments. Runs once, after inference.
+  void (*check)(CallCheck&) = nullptr;
+  // Planning: what the run side must provide (parameters) or know (the site's text, map, top...).
+  void (*plan)(CallCheck&, class PlanCall&) = nullptr;
+  // Results in a register ...
+  Value (*lower)(Emit&, CallLower&) = nullptr;
+  // ... or written to CallLower::destination() (strings, stacks, ...).
+  void (*lower_into)(Emit&, CallLower&) = nullptr;
+};
+
+// What a row's plan hook can add.
+class PlanCall {
+ public:
+  virtual ~PlanCall() = default;
+  virtual uint32_t param(artifact::Param param) = 0;       // adds or finds; CallLower::param gives it back
+  virtual uint32_t string(std::string_view text) = 0;      // index into Meta::strings
+  virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
+  virtual int32_t map_index(size_t arg) = 0;               // of a map argument
+  virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
+};
+
+std::span<const Builtin* const> builtins();       // sorted by name
+const Builtin* find_builtin(std::string_view name);
+
+// A signature taken apart.
+struct Parameter {
+  std::string_view type, name;
+  bool optional = false, rest = false;
+};
+struct Signature {
+  std::vector<Parameter> parameters;
+  std::string_view result;  // empty: none
+};
+std::vector<Signature> signatures(const Builtin& builtin);
+
+}  // namespace awl

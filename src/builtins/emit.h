@@ -1,0 +1,103 @@
+#pragma once
+// The verbs that the language is lowered with. LLVM implements them (codegen/llvm_emit.cpp); tests implement them as a recorder that
+// writes a line per verb. No LLVM type appears here.
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/source.h"
+#include "probes/provider.h"
+#include "types/type.h"
+
+namespace awl {
+
+// A value in a register: an integer of 1, 8, 16, 32 or 64 bits, or an address. Only the Emit that made it knows more.
+struct Value {
+  uint32_t id = 0;  // 0: no value
+  explicit operator bool() const { return id != 0; }
+};
+
+enum class Op : uint8_t { add, sub, mul, udiv, sdiv, umod, smod, bit_and, bit_or, bit_xor, shl, lshr, ashr };
+enum class Compare : uint8_t { eq, ne, ult, ule, ugt, uge, slt, sle, sgt, sge };
+
+// How a helper behaves, for the optimiser.
+enum class Effect : uint8_t {
+  pure,   // same answer within one run of the program, no side effect: merged, dropped if unused
+  reads,  // no side effect but answers vary or memory is read: dropped if unused
+  full,
+};
+
+class Emit {
+ public:
+  virtual ~Emit() = default;
+
+  // --- constants ---
+  virtual Value imm(uint64_t value, unsigned bits = 64) = 0;
+  virtual Value bytes(std::string_view data) = 0;  // address of read-only data (not NUL-terminated by itself)
+  virtual Value zeros(uint32_t size) = 0;          // address of `size` read-only zero bytes
+  virtual Value null() = 0;                        // the null address
+  virtual Value param(uint32_t index) = 0;         // Meta::params[index], a u64, loaded from .rodata (the verifier knows it)
+  virtual Value param_address(uint32_t index) = 0;
+
+  // --- integers; operands have equal width ---
+  virtual Value binary(Op op, Value a, Value b) = 0;
+  virtual Value compare(Compare op, Value a, Value b) = 0;  // 1 bit; addresses may be compared too
+  virtual Value select(Value condition, Value yes, Value no) = 0;
+  virtual Value resize(Value v, unsigned bits, bool is_signed) = 0;  // extends or truncates; bits 1: v != 0; an address becomes its number
+  virtual Value to_address(Value v) = 0;                             // a number as address
+  virtual unsigned width(Value v) = 0;                               // bits; 64 for addresses
+
+  // --- memory ---
+  virtual Value slot(uint32_t size, uint32_t align = 8) = 0;  // stack storage that lives until the enclosing scope() ends
+  virtual Value scratch(uint32_t size) = 0;                   // storage of this run of the program off the stack (per-CPU, private even when nested or preempted)
+  virtual Value load(Value address, unsigned bits, uint32_t offset = 0) = 0;
+  virtual void store(Value address, Value v, uint32_t offset = 0) = 0;
+  virtual Value load_address(Value address, uint32_t offset = 0) = 0;  // a pointer stored in memory
+  virtual void copy(Value to, Value from, uint32_t size) = 0;          // both 8-aligned or align says; never a call
+  virtual void zero(Value to, uint32_t size) = 0;
+  virtual Value offset(Value address, Value bytes) = 0;  // address + bytes (64 bit)
+  Value offset(Value address, uint64_t bytes) { return bytes ? offset(address, imm(bytes)) : address; }
+  // A compiler barrier: keeps the verifier-friendly form of a bounds check from being optimised away. Returns v.
+  virtual Value opaque(Value v) = 0;
+
+  // --- kernel types (CO-RE relocated) ---
+  virtual Value field_offset(Type structure, const Member& member) = 0;  // byte offset as 64-bit constant of the running kernel
+  virtual Value field_exists(Type structure, std::string_view member) = 0;
+  virtual Value type_size(Type structure) = 0;
+
+  // --- context ---
+  virtual Value context() = 0;
+  virtual Value context_load(unsigned bits, uint32_t offset) = 0;  // from the context: kept as one instruction with a constant offset
+  virtual Value context_load(unsigned bits, const BytesAccess& at) = 0;  // relocated
+
+  // --- calls ---
+  virtual Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect = Effect::full) = 0;  // 64-bit result; id: enum bpf_func_id
+  virtual Value helper_address(uint32_t id, std::initializer_list<Value> args, Effect effect = Effect::full) = 0;  // result is an address
+
+  // --- maps and globals ---
+  virtual Value map(int32_t index) = 0;            // the BPF map of Meta::maps[index]
+  virtual Value named_map(std::string_view name) = 0;  // awl_events ...
+  virtual Value global(uint64_t offset) = 0;       // address in .bss (awl_globals)
+  virtual void atomic_add(Value address, Value v) = 0;  // result not used: one instruction on every kernel
+
+  // --- control ---
+  using Code = std::function<void()>;
+  using Yield = std::function<Value()>;
+  virtual void branch(Value condition, const Code& yes, const Code& no = {}, bool likely = true) = 0;
+  virtual Value choose(Value condition, const Yield& yes, const Yield& no) = 0;  // both of one width
+  virtual void scope(const Code& code) = 0;
+  // for (i = from; i < to; ++i) with 64-bit signed i; `body` gets i. The emitted loop is one that the verifier accepts when
+  // `limit` (an upper bound of the number of turns known when compiling) is not 0.
+  virtual void loop(Value from, Value to, uint64_t limit, const std::function<void(Value)>& body) = 0;
+  virtual void leave_loop() = 0;  // break
+  virtual void next_turn() = 0;   // continue
+  virtual void leave(Value result = {}) = 0;  // ends the program; code that follows in the block is dropped
+
+  // --- place: source line of what follows, for .BTF.ext ---
+  virtual void at(Span span) = 0;
+};
+
+}  // namespace awl

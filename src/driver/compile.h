@@ -1,0 +1,18 @@
+#pragma once
+#include "artifact/artifact.h"
+#include "base/diagnostics.h"
+#include "probes/host.h"
+#include "types/settings.h"
+
+namespace awl {
+
+struct DebugDump {
+  bool ast = false, types = false, plan = false, verbs = false, codegen = false, codegen_opt = false;
+  std::string text;  // filled
+};
+
+// source -> artifact bytes: the build side in one call. Empty when `diagnostics` has errors.
+Result<artifact::Bytes> compile(Sources& sources, uint32_t file, const CompileOptions& options, Host& host,
+                                Diagnostics& diagnostics, DebugDump* dump = nullptr);
+
+}  // namespace awl

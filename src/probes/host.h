@@ -1,0 +1,113 @@
+#pragma once
+// The outside world as probes and the runtime see it. The real one is host_linux.cpp; tests use tests/fake_host.h.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+struct btf;
+struct bpf_program;
+
+namespace awl {
+
+// A live attachment (or several); destroying it detaches. Move-only.
+class Link {
+ public:
+  Link() = default;
+  explicit Link(std::function<void()> detach) : detach_(std::move(detach)) {}
+  Link(Link&& other) noexcept : detach_(std::exchange(other.detach_, {})) {}
+  Link& operator=(Link&& other) noexcept {
+    std::swap(detach_, other.detach_);
+    return *this;
+  }
+  ~Link() {
+    if (detach_) detach_();
+  }
+
+ private:
+  std::function<void()> detach_;
+};
+
+struct ElfSymbol {
+  std::string name;
+  uint64_t address = 0;      // as in the symbol table
+  uint64_t file_offset = 0;  // where its first byte is in the file: what uprobes take
+  uint64_t size = 0;
+};
+
+struct PerfEvent {
+  uint32_t type = 0;  // PERF_TYPE_*
+  uint64_t config = 0;
+  uint64_t period = 0;     // one of period and frequency
+  uint64_t frequency = 0;
+};
+
+// A multi-attachment: names or offsets with one cookie each.
+struct MultiTarget {
+  std::string symbol;   // kprobe_multi
+  uint64_t offset = 0;  // uprobe_multi: file offset
+  uint64_t cookie = 0;
+};
+
+enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, /* grows */ };
+
+class Host {
+ public:
+  virtual ~Host() = default;
+
+  // --- files ---
+  // Reads a whole file, at most `limit` bytes (more is an error).
+  virtual Result<std::string> read_file(const std::string& path, size_t limit = 64 << 20) = 0;
+  // Names in a directory, sorted, without "." and "..".
+  virtual Result<std::vector<std::string>> list_directory(const std::string& path) = 0;
+  // Whether a path is there and may be executed.
+  virtual bool is_executable(const std::string& path) = 0;
+  virtual std::optional<std::string> environment(const std::string& name) = 0;
+
+  // --- the kernel ---
+  // BTF of vmlinux (or of --btf FILE); loaded once, owned by the host.
+  virtual Result<const btf*> kernel_btf() = 0;
+  // Split BTF of a module.
+  virtual Result<const btf*> module_btf(const std::string& module) = 0;
+  // Where tracefs is mounted (mounting it is not attempted), e.g. /sys/kernel/tracing.
+  virtual Result<std::string> tracefs() = 0;
+  // Functions that kprobes may be put on: "name" or "name [module]" lines of --traceable-functions or available_filter_functions,
+  // else function symbols of /proc/kallsyms less the blacklist. Loaded once.
+  virtual Result<std::span<const std::string>> traceable_functions() = 0;
+  virtual Result<uint64_t> kernel_symbol(const std::string& name) = 0;
+  virtual bool has_feature(Feature feature) = 0;  // probed once, when first asked
+
+  // --- binaries ---
+  // Function symbols of an ELF file (.symtab, .dynsym), sorted by name, duplicates removed.
+  virtual Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) = 0;
+  // A library or program name as the loader and PATH would find it ("libc" -> ".../libc.so.6", "bash" -> "/usr/bin/bash").
+  virtual Result<std::string> find_binary(const std::string& name, std::optional<int> pid) = 0;
+
+  // --- attaching; programs are loaded already ---
+  virtual Result<Link> attach_tracepoint(bpf_program* program, const std::string& category, const std::string& name, uint64_t cookie) = 0;
+  virtual Result<Link> attach_raw_tracepoint(bpf_program* program, const std::string& name, uint64_t cookie) = 0;
+  // fentry, fexit, tp_btf, iter...: the target was set before load.
+  virtual Result<Link> attach_trace(bpf_program* program, uint64_t cookie) = 0;
+  virtual Result<Link> attach_kprobe(bpf_program* program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) = 0;
+  virtual Result<Link> attach_kprobe_multi(bpf_program* program, std::span<const MultiTarget> targets, bool ret) = 0;
+  // pid -1: every process.
+  virtual Result<Link> attach_uprobe(bpf_program* program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) = 0;
+  virtual Result<Link> attach_uprobe_multi(bpf_program* program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) = 0;
+  // On each given CPU (or following `pid` on any CPU when `cpus` is empty).
+  virtual Result<Link> attach_perf_event(bpf_program* program, const PerfEvent& event, int pid, std::span<const int> cpus) = 0;
+  virtual std::vector<int> online_cpus() = 0;
+};
+
+struct HostOptions {
+  std::string btf_file;                  // instead of the running kernel's BTF
+  std::string traceable_functions_file;  // --traceable-functions
+  std::vector<Feature> without;          // --no-feature
+};
+std::unique_ptr<Host> make_linux_host(HostOptions options);
+
+}  // namespace awl

@@ -1,0 +1,118 @@
+#pragma once
+// A probe kind. To add one: write src/probes/NAME.cpp with its Provider, add a line to registry.cpp, a unit test in
+// tests/unit/probes/NAME_test.cpp, and a case in tests/kernel. Listing, man page, completion, "did you mean" follow.
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/diagnostics.h"
+#include "base/result.h"
+#include "probes/host.h"
+
+namespace awl {
+
+struct Provider;
+
+// An attach point for one provider: what stands behind `provider:`, split at ':'. Each provider reads its own parts.
+struct Target {
+  const Provider* provider = nullptr;
+  std::vector<std::string> parts;
+  // The attach point in full, normalised, as the `probe` builtin and listings show it.
+  std::string text() const;
+};
+
+// How a value is taken out of the program's context.
+struct RegisterAccess { uint32_t offset; };             // 8 bytes of struct pt_regs at `offset`
+struct ArgumentAccess { uint32_t index; };              // ctx[index], a u64 slot: BTF programs and raw tracepoints
+struct BytesAccess {                                    // `size` bytes of the context
+  uint32_t offset = 0, size = 0;
+  // When given, code generation relocates: member `core_member` of kernel type `core_type` (CO-RE), `offset` is
+  // then only this kernel's value. core_index >= 0: that element of the member, an array of u64.
+  std::string core_type, core_member;
+  int core_index = -1;
+};
+struct DataLocAccess { BytesAccess word; };             // u32 (length << 16 | offset from the context) for bytes that follow
+struct FunctionIpAccess {};                             // address of the traced function (bpf_get_func_ip where there is, else from ip)
+using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess>;
+
+// The type of a context value: a BTF type id in the kernel's BTF (module: of that module's split BTF), or a C spelling as tracefs prints it.
+struct BtfTypeId { uint32_t id = 0; std::string module; };
+struct CSpelling {
+  std::string text;      // "unsigned int", "const char *", "pid_t", "char[16]", "__data_loc char[]" is given as "char[]"
+  uint32_t size = 0;     // bytes, of the whole
+  bool is_signed = false;
+};
+using ContextType = std::variant<BtfTypeId, CSpelling>;
+
+struct ContextField {
+  std::string name;
+  ContextType type;
+  Access access;
+};
+
+// What a program attached to one target can see.
+struct Context {
+  std::vector<ContextField> args;        // args.NAME in order
+  bool has_args = false;                 // false: `args` is refused for this kind
+  std::vector<Access> positional;        // arg0 ..., each a u64
+  std::optional<ContextField> retval;
+  std::optional<Access> function;        // address behind `func`
+  bool registers = false;                // the context is struct pt_regs: reg("ip")
+  bool user_pointers = false;            // untyped pointers found here are user addresses
+  bool direct_loads = false;             // pointers typed by BTF may be dereferenced without a helper
+};
+
+// How the build side makes programs of an attach point that matches several targets.
+enum class Expand : uint8_t {
+  one_program,       // one program for all matches, unless its body uses `args` (or what else depends on the target)
+  program_per_match,
+};
+
+struct Provider {
+  std::string_view name;                        // "kprobe"
+  std::span<const std::string_view> aliases;    // "k"
+  std::string_view syntax, doc, example;        // example: a whole script that compiles
+  Expand expand = Expand::program_per_match;
+  bool runs_on_start = false;  // begin: run once by the session, never attached
+  bool runs_at_end = false;    // end
+
+  // Reads the written parts (those behind the provider's name): checks their number and form, fills in defaults, normalises.
+  // Reports mistakes at `span` and returns nothing then. `$1` has been replaced where its value is known; an unknown one may
+  // stand in any part and is accepted.
+  std::optional<Target> (*parse)(std::span<const std::string> parts, Span span, Diagnostics& diagnostics) = nullptr;
+  // The existing targets that a target (with or without `*`) means, each without `*`, sorted. Empty: none exists. For kinds without
+  // anything to look up: the target itself.
+  Result<std::vector<Target>> (*match)(const Target& target, Host& host) = nullptr;
+  // What programs of a target can see; null function: nothing.
+  Result<Context> (*context)(const Target& target, Host& host) = nullptr;
+  // The ELF section name that makes libbpf choose type and attach type, e.g. "kprobe/vfs_read", "tp_btf/sched_switch".
+  std::string (*section)(const Target& target) = nullptr;
+  // Attaches a loaded program to `matches` (what match gave for its target on this machine).
+  // The i-th match gets cookie first_cookie + i where the kernel has cookies and `cookies` is asked for.
+  // `pid`: -p or -c, for kinds that can filter in the kernel.
+  struct AttachRequest {
+    bpf_program* program = nullptr;
+    std::span<const Target> matches;
+    bool cookies = false;
+    uint64_t first_cookie = 0;
+    std::optional<int> pid;
+  };
+  Result<std::vector<Link>> (*attach)(const AttachRequest& request, Host& host) = nullptr;
+  // All targets for `awl -l PROVIDER:PATTERN` (pattern applied by the caller to Target::text()). May be null: nothing to list.
+  Result<std::vector<Target>> (*list)(const Target& pattern, Host& host) = nullptr;
+  // Can only be filtered by a predicate on pid that code generation adds (tracepoints, kprobes), not when attached.
+  bool pid_by_predicate = false;
+};
+
+std::span<const Provider* const> providers();
+// By name or alias, letters' case ignored.
+const Provider* find_provider(std::string_view name);
+
+// The kernel's settings that parts of several providers share.
+uint64_t parse_unsigned(std::string_view text, bool& ok);
+
+}  // namespace awl

@@ -1,0 +1,52 @@
+#pragma once
+// Running an artifact: load, attach, poll, stop. Used by awl, awl-run and (later) a library.
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "artifact/artifact.h"
+#include "base/result.h"
+#include "probes/host.h"
+
+namespace awl {
+
+enum class Format : uint8_t { text, json };
+
+struct SessionOptions {
+  std::vector<std::string> parameters;       // positional
+  std::map<std::string, std::string> named;  // behind `--`
+  std::optional<int> pid;        // -p, or the child of -c
+  std::optional<int> child;      // -c
+  bool unsafe = false;
+  bool quiet = false, verbose = false;
+  bool warnings = true;          // --no-warnings switches off
+  Format format = Format::text;
+  std::FILE* output = stdout;
+  std::FILE* messages = stderr;
+  std::string verifier_log_file;  // -d verifier
+  bool debug_libbpf = false, debug_verifier = false;
+};
+
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> create(artifact::Artifact artifact, Host& host, SessionOptions options);
+  virtual ~Session() = default;
+
+  // Creates maps, sets parameters, loads programs, runs `begin` probes, attaches the rest and says "Attached N probes".
+  // On failure nothing stays attached.
+  virtual Result<> start() = 0;
+  // Handles events for at most `timeout`. False: the session wants to end (exit(), only begin/end probes, ...).
+  virtual Result<bool> poll(std::chrono::milliseconds timeout) = 0;
+  // Detaches, runs `end` probes, drains events, prints maps. Once.
+  virtual Result<> stop() = 0;
+  // Of exit(n).
+  virtual int exit_status() const = 0;
+  // A file descriptor that becomes readable when poll() has work, for event loops (signals, child, REPL).
+  virtual int poll_fd() const = 0;
+};
+
+}  // namespace awl

@@ -1,0 +1,109 @@
+#pragma once
+// Types of the language. A Type is a pointer to an immutable, interned node: equal types are equal pointers.
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifact/schema.h"
+#include "probes/host.h"
+
+struct btf;
+
+namespace awl {
+
+using artifact::Kind;
+using artifact::StackMode;
+
+enum class AddressSpace : uint8_t { none, kernel, user, bpf };
+
+struct TypeNode;
+using Type = const TypeNode*;
+
+struct Member {
+  std::string name;
+  Type type = nullptr;
+  uint32_t offset = 0;                   // bytes from the start of the outermost structure asked
+  uint8_t bit_offset = 0, bit_size = 0;  // bit_size 0: not a bit-field
+  // For CO-RE: the names to walk from the outer structure are simply the member's own name, anonymous structures are transparent.
+};
+
+struct TypeNode {
+  Kind kind = Kind::none;
+  uint32_t size = 0;
+  uint32_t align = 1;
+  bool is_signed = false;
+  Type element = nullptr;          // pointee (null: void), array element
+  uint32_t count = 0;              // array elements; stack limit
+  AddressSpace space = AddressSpace::none;
+  std::string name;                // "task_struct" (structure, union), enum's name
+  bool is_union = false;
+  std::vector<Member> members;     // tuples and records at their offsets (structures: see TypeTable::members)
+  std::vector<artifact::Enumerator> enumerators;
+  StackMode stack_mode = StackMode::bpftrace;
+  bool truncatable = false;
+  bool trusted = false;            // pointer that BTF programs may dereference directly
+  uint32_t btf_id = 0;             // structures from BTF
+  std::string module;              // "" is vmlinux
+  artifact::HistogramShape histogram;
+};
+
+inline bool is_integer(Type t) { return t && t->kind == Kind::integer; }
+inline bool is_boolean(Type t) { return t && t->kind == Kind::boolean; }
+inline bool is_pointer(Type t) { return t && t->kind == Kind::pointer; }
+inline bool is_string(Type t) { return t && t->kind == Kind::string; }
+inline bool is_structure(Type t) { return t && t->kind == Kind::structure; }
+inline bool is_aggregation(Type t) { return t && t->kind >= Kind::count && t->kind <= Kind::tseries; }
+// Fits a register: an integer, boolean, pointer, enumeration, or an opaque 8-byte handle (ksym, probe, username...).
+bool is_scalar(Type t);
+
+class TypeTable {
+ public:
+  explicit TypeTable(Host& host) : host_(&host) {}
+  TypeTable(const TypeTable&) = delete;
+
+  Type none();
+  Type boolean();
+  Type integer(uint32_t size, bool is_signed);
+  Type pointer(Type pointee, AddressSpace space = AddressSpace::none, bool trusted = false);
+  Type array(Type element, uint32_t count);
+  Type string(uint32_t size, bool truncatable = false);
+  Type buffer(uint32_t capacity);
+  Type tuple(std::span<const Type> elements);
+  Type record(std::span<const std::pair<std::string, Type>> fields);
+  Type stack(Kind kind, uint32_t limit, StackMode mode);
+  Type simple(Kind kind);  // ksym, usym, inet, macaddr, timestamp, username, cgroup_path, probe
+  Type aggregation(Kind kind, bool is_signed, artifact::HistogramShape shape = {});
+
+  // A kernel type by C name: "task_struct" with kind structure or enumeration, or a typedef/base name ("pid_t", "u64", "unsigned int").
+  // Null if the kernel has none. Loads BTF on first use.
+  Type find_structure(std::string_view name);
+  Type find_enumeration(std::string_view name);
+  Type find_named(std::string_view name);
+  // Value of an enumerator of any kernel enum, with its type.
+  std::optional<std::pair<uint64_t, Type>> find_enumerator(std::string_view name);
+  // A type of the kernel's (or a module's) BTF, typedefs and qualifiers resolved. `space` marks pointers without a tag of their own.
+  Type from_btf(uint32_t id, const std::string& module, AddressSpace space, bool trusted = false);
+  // Members of a structure in order, anonymous structures and unions flattened into it. Filled on first use.
+  std::span<const Member> members(Type structure);
+  const Member* member(Type structure, std::string_view name);
+
+  // What the user sees: "uint64", "string[16]", "struct task_struct *", "(int64,string[4])", "count_t".
+  static std::string text(Type t);
+  // The run side's view of it. Structures are laid out as in the BTF used for compiling.
+  artifact::Type describe(Type t);
+
+ private:
+  Type intern(TypeNode node);
+  struct Hidden;
+  Host* host_;
+  std::deque<TypeNode> nodes_;
+  std::vector<std::pair<std::string, Type>> index_;
+  std::shared_ptr<Hidden> hidden_;
+};
+
+}  // namespace awl
