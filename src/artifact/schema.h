@@ -176,5 +176,8 @@ inline constexpr std::string_view events_map = "awl_events";    // BPF_MAP_TYPE_
 inline constexpr std::string_view scratch_map = "awl_scratch";  // BPF_MAP_TYPE_PERCPU_ARRAY, see codegen
 inline constexpr std::string_view params_symbol = "awl_params";
 inline constexpr std::string_view globals_symbol = "awl_globals";
+// Where the kernel has no attach cookies, a per_target program loads this 64-bit constant (BPF_LD_IMM64) in the cookie's place, and the
+// run side loads one copy of the program for each match with the constant replaced by the match's index.
+inline constexpr uint64_t cookie_placeholder = 0x61776c636f6f6b31;
 
 }  // namespace awl::artifact

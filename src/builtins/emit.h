@@ -73,6 +73,10 @@ class Emit {
   virtual Value context_load(unsigned bits, uint32_t offset) = 0;  // from the context: kept as one instruction with a constant offset
   virtual Value context_load(unsigned bits, const BytesAccess& at) = 0;  // relocated
 
+  // Index of the match that the program runs for (per_target programs): bpf_get_attach_cookie, or artifact::cookie_placeholder
+  // where the feature parameter `attach_cookie` (index into Meta::params) is 0.
+  virtual Value cookie(uint32_t feature_param) = 0;
+
   // --- calls ---
   virtual Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect = Effect::full) = 0;  // 64-bit result; id: enum bpf_func_id
   virtual Value helper_address(uint32_t id, std::initializer_list<Value> args, Effect effect = Effect::full) = 0;  // result is an address
