@@ -73,6 +73,8 @@ enum class BuiltinFlag : uint16_t {
   no_value = 8,       // void
   variable = 16,      // may be written without parentheses
   ends_program = 32,  // exit
+  arguments = 64,     // `args`: its value is Context::args, a program made for several matches is split where they differ
+  names_target = 128,  // `probe`: differs from match to match, so a program for several matches reads the attach cookie
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
 constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
@@ -80,7 +82,8 @@ constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & u
 struct Builtin {
   std::string_view name;
   // Overloads separated by " | ". Parameter types: int (any integer), uint64 ..., string, pointer, any, map, "literal string",
-  // "literal int", mode (a bare word); `= x` optional; `...` any further. E.g. "str(pointer|int address, int length = max) -> string".
+  // "literal int", mode (a bare word), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
+  // is among the alternatives is taken as its text; `= x` optional; `...` any further. E.g. "str(pointer|int address, int length = max) -> string".
   std::string_view signature;
   std::string_view doc;
   std::string_view example;  // a whole script that compiles without privilege

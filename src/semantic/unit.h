@@ -13,6 +13,36 @@
 
 namespace awl {
 
+// ---- what code generation may rely on after the passes ----
+//
+// Types and conversions. Every Expr has its final type (Expr::type, never null). No casts are inserted: wherever a value goes to a place of
+// another type, the code that stores or uses it converts from Expr::type to the type of the place. The pairs that can occur:
+//   integer, boolean, enumeration, pointer -> integer    extended by the sign of the source, or truncated
+//   integer, pointer -> boolean                          value != 0
+//   string -> string                                     zero-padded, or cut with a NUL at the end
+//   tuple, record, array -> the same kind                element by element (records by name)
+//   aggregation (count sum min max avg) -> integer       the value merged over the CPUs
+// Places: Assign (to VariableInfo::type, MapInfo::value), MapRef::keys (to MapInfo::key), operands of Binary (integers: both to the type that
+// operand_type() gives, before the operation), branches of Ternary and value of BlockExpr (to the node's type), arguments in an event's payload
+// (to the type in Meta::sites), conditions (to boolean; a string is true), Return (to int64), bounds of ForRange (to the variable's type).
+// A read of a map whose value is an aggregation has the aggregation as its type.
+//
+// Names. Builtins are Call nodes with Call::builtin set, also where written without parentheses (Identifier nodes are only left as arguments of
+// parameter type `mode`). Enumerators are Integer nodes with the enumeration as type. Parameters whose value is known are Integer or String nodes.
+// In one ProbeInstance a variable's name means one variable with one type: a name that several blocks declare becomes "$x", "$x#2", ...
+// MapRef::keys has at most one element. Assign::op stays (`@x += 1` can be one lookup).
+//
+// Fields. `args` is a Call whose row has BuiltinFlag::arguments; Field on it is found in Context::args by name. For other structures:
+// TypeTable::member. A character array in a kernel structure is a string of its size.
+
+struct VariableInfo {
+  Type type = nullptr;
+  Span declared;          // `let` or the first assignment
+  bool is_let = false;
+  Span type_span;         // the assignment that gave the type
+  bool fixed = false;     // `let $x: T`
+};
+
 // A program to generate: one probe body for one target (which may hold wildcards). Passes from "probes" on work on these, each with
 // its own copy of predicate and body, since types depend on the target.
 struct ProbeInstance {
@@ -22,6 +52,7 @@ struct ProbeInstance {
   Span span;               // of the attach point
   ast::ExprPtr predicate;
   ast::Block body;
+  std::map<std::string, VariableInfo> variables;  // by name, set by inference
   bool per_target = false;     // uses `probe` while the target has wildcards: needs cookies
   std::string elf_name;        // set by planning; a C identifier
 };
@@ -56,10 +87,17 @@ struct Unit {
   std::map<std::string, MapInfo> maps;  // sorted by name
   artifact::Meta meta;                  // filled by planning
   std::map<std::string, uint32_t> param_slots;  // key (see params()) -> index into meta.params
+  // Sites (Action::runtime_error) to report when the operation of a node fails at run time: a Binary Expr or an Assign Stmt that divides by what may
+  // be zero, a MapRef Expr that is written (the map may be full). Set by planning.
+  std::map<const void*, int32_t> division_sites, update_sites;
 };
 
 // The index of a late-bound parameter in unit.meta.params, added when new (same kind, name and index are one).
 uint32_t intern_param(Unit& unit, artifact::Param param);
+
+// The type in which the operands of a binary operator on integers meet (both are converted to it before the operation): 64 bits, signed when one of
+// them is, literals that are not negative left aside. Null when one is not a number.
+Type operand_type(TypeTable& types, const ast::Expr& left, const ast::Expr& right);
 
 struct Pass {
   std::string_view name, summary;
