@@ -1,0 +1,43 @@
+// utarget [ROUNDS] [WAIT_MS]   calls the functions below ROUNDS (1) times with known arguments, for uprobes.
+// WAIT_MS: first sleeps, so that `-p` finds a living process that then acts.
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PROBED __attribute__((noinline, noclone)) __attribute__((used))
+
+struct point {
+  int x, y;
+  const char* label;
+  struct point* next;
+};
+
+PROBED long ut_add(long a, long b) { return a + b; }
+PROBED long ut_six(long a, long b, long c, long d, long e, long f) { return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f; }
+PROBED const char* ut_text(const char* text) { return text + 6; }
+PROBED int ut_negative(int value) { return -value; }
+PROBED int ut_point(struct point* p) { return p->x + p->next->y; }
+PROBED int ut_leaf(int depth) { return depth * 2; }
+PROBED int ut_middle(int depth) { return ut_leaf(depth) + 1; }
+PROBED int ut_outer(int depth) { return ut_middle(depth) + 1; }
+PROBED int ut_loop(int i) { return i; }
+
+unsigned ut_counter = 7;
+
+int main(int argc, char** argv) {
+  long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
+  if (argc > 2) usleep((unsigned)strtol(argv[2], NULL, 10) * 1000);
+  struct point second = {30, 40, "second", NULL}, first = {10, 20, "first", &second};
+  long sum = 0;
+  for (long i = 0; i < rounds; i++) {
+    sum += ut_add(3, 4);
+    sum += ut_six(1, 2, 3, 4, 5, 6);
+    sum += ut_text("hello world")[0];
+    sum += ut_negative(5);
+    sum += ut_point(&first);
+    sum += ut_outer(20);
+    for (int k = 0; k < 10; k++) sum += ut_loop(k);
+  }
+  printf("%ld\n", sum);
+  return 0;
+}
