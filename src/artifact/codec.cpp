@@ -71,11 +71,10 @@ struct Writer {
   template <typename T>
   void operator()(const char* key, const T& member) {
     Json made = value(member);
-    const bool blank = made.empty() || (made.is_boolean() && !member_true(made)) || (made.is_number_unsigned() && made == 0u) || (made.is_number_integer() && made == 0) ||
+    const bool blank = made.empty() || (made.is_boolean() && made == false) || (made.is_number_unsigned() && made == 0u) || (made.is_number_integer() && made == 0) ||
                        (made.is_string() && made.get_ref<const std::string&>().empty());
     if (!blank) object[key] = std::move(made);
   }
-  static bool member_true(const Json& made) { return made.get<bool>(); }
 };
 
 // Reads a JSON object into a struct; the first mistake ends it.
