@@ -49,18 +49,31 @@ class CallLower {
   virtual const Target& target() = 0;
   virtual const Context& context() = 0;
   size_t count() { return call().args.size(); }
-  Type type(size_t i) { return call().args.at(i)->type; }
+  const ast::Expr& arg(size_t i) { return *call().args.at(i); }
+  Type type(size_t i) { return arg(i).type; }
   virtual Value value(size_t i) = 0;       // a scalar argument in a register, at its type's width
   virtual Value value64(size_t i) = 0;     // extended to 64 bits by its sign
   virtual Value address(size_t i) = 0;     // memory that holds an argument of any type
-  virtual void into(size_t i, Value destination) = 0;  // evaluates an argument into memory of its type's size
+  void into(size_t i, Value destination) { into(i, type(i), destination); }  // evaluates an argument into memory of its type's size
   virtual Value destination() = 0;         // lower_into rows: where the result goes (type()->size bytes)
   virtual Value access(const Access& access) = 0;      // a value out of the context, 64 bits
   virtual uint32_t param(artifact::ParamKind kind, std::string_view name) = 0;  // index of a parameter that planning made for this call
   // Reads `size` bytes from an address of kernel or user space; unreadable memory gives zeros.
   virtual void probe_read(Value to, uint32_t size, Value from, AddressSpace space) = 0;
-  // Calls for asynchronous rows: sends the event of this call's site; `fill` stores what is behind the arguments.
-  virtual void send_event() = 0;
+  // Asynchronous rows: sends the event of this call's site, with the call's last arguments as the site lists them. With `fill` given the
+  // payload is stored by it instead.
+  virtual void send_event(const std::function<void(Value payload)>& fill = {}) = 0;
+  // An argument converted to type `to` and written to memory.
+  virtual void into(size_t i, Type to, Value destination) = 0;
+  // Index into Meta::strings of a text that planning added.
+  virtual uint32_t string_index(std::string_view text) = 0;
+  virtual Value probe_id() = 0;  // of the running program's target, see Kind::probe
+  // Map rows: the value of the element that argument `map` with the key in argument `key` names (the MapRef's own key when `key` is the
+  // map argument itself); the null address when absent.
+  virtual Value find_element(size_t map, size_t key) = 0;
+  virtual Value remove_element(size_t map, size_t key) = 0;  // 1 bit: whether it was there
+  // Whether the memory of the result must have no undefined bytes behind the end of a string (it is a key or a map's value).
+  virtual bool padded() = 0;
   // For map rows: the current element's value slot of the assignment target (aggregation functions), made when absent; null check done.
   virtual void with_element(const std::function<void(Value slot)>& use) = 0;
 };

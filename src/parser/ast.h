@@ -94,6 +94,7 @@ struct Expr {
   Span span;
   Node node;
   Type type = nullptr;  // set by inference
+  int32_t error_site = -1;  // set by planning: the runtime_error site for when this fails (division by zero, a full map, a bad read with -k)
 };
 
 // ---- statements -------------------------------------------------------------------------------------------------
@@ -105,11 +106,11 @@ struct Assign {
   std::optional<BinaryOp> op;  // of `+=` and the like
   ExprPtr value;
 };
-struct Let { std::string name; Span name_span; std::optional<TypeName> type; ExprPtr value; };
+struct Let { std::string name; Span name_span; std::optional<TypeName> type; ExprPtr value; Type variable_type = nullptr; };  // variable_type: set by inference
 struct Block { Span span; std::vector<StmtPtr> statements; };
 struct If { ExprPtr condition; bool comptime = false; Block yes; std::optional<Block> no; };  // `else if`: a block of one If
-struct ForMap { std::string variable; Span variable_span; ExprPtr map; Block body; };
-struct ForRange { std::string variable; Span variable_span; ExprPtr from, to; Block body; };
+struct ForMap { std::string variable; Span variable_span; ExprPtr map; Block body; Type variable_type = nullptr; };  // set by inference
+struct ForRange { std::string variable; Span variable_span; ExprPtr from, to; Block body; Type variable_type = nullptr; };  // set by inference
 struct While { ExprPtr condition; Block body; };
 struct Unroll { ExprPtr count; Block body; };
 struct Break {};
@@ -175,7 +176,7 @@ TypeName clone(const TypeName& t);
 
 template <typename T>
 ExprPtr make(Span span, T node, Type type = nullptr) {
-  return std::make_unique<Expr>(Expr{span, std::move(node), type});
+  return std::make_unique<Expr>(Expr{.span = span, .node = std::move(node), .type = type});
 }
 template <typename T>
 StmtPtr make_stmt(Span span, T node) {
