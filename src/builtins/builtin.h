@@ -30,6 +30,9 @@ class CallCheck {
   virtual ast::Expr& expr() = 0;         // the call's node; its span
   virtual ast::Call& call() = 0;
 
+  // The language's type of a value out of the context (a row that returns one: retval, ctx).
+  virtual Type context_type(const ContextType& type) = 0;
+
   size_t count() { return call().args.size(); }
   ast::Expr& arg(size_t i) { return *call().args.at(i); }
   Type type(size_t i) { return arg(i).type; }

@@ -1,12 +1,6 @@
 #pragma once
-// The typed, planned tree of one program as Emit verbs. What lowering expects of the tree (the passes up to "plan" see to it):
-// - every Expr has its final type; a builtin is a Call with `builtin` set, also where it was written without parentheses; enumerators,
-//   sizeof, offsetof, typeinfo and known parameters are literals; macro calls are gone.
-// - a MapRef has at most one key expression (several keys are one Tuple); the types of key and value are those of Unit::maps.
-// - where a value's type differs from that of its destination (variable, key, map value, argument of an event), lowering converts.
-// - Let::variable_type, ForMap::variable_type and ForRange::variable_type hold the variable's final type.
-// - Expr::error_site, where set, is the runtime_error site to use when this operation fails (division by zero, a map that is full ...).
-// - asynchronous calls have `site` set; the site's args are the last arguments of the call, in order, in their expressions' types.
+// The typed, planned tree of one program as Emit verbs. What it may rely on stands in semantic/unit.h. Beyond that: the args of an
+// asynchronous call's site are the last arguments of the call, in order.
 #include "builtins/emit.h"
 #include "semantic/unit.h"
 

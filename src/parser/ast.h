@@ -94,7 +94,6 @@ struct Expr {
   Span span;
   Node node;
   Type type = nullptr;  // set by inference
-  int32_t error_site = -1;  // set by planning: the runtime_error site for when this fails (division by zero, a full map, a bad read with -k)
 };
 
 // ---- statements -------------------------------------------------------------------------------------------------
@@ -106,11 +105,11 @@ struct Assign {
   std::optional<BinaryOp> op;  // of `+=` and the like
   ExprPtr value;
 };
-struct Let { std::string name; Span name_span; std::optional<TypeName> type; ExprPtr value; Type variable_type = nullptr; };  // variable_type: set by inference
+struct Let { std::string name; Span name_span; std::optional<TypeName> type; ExprPtr value; };
 struct Block { Span span; std::vector<StmtPtr> statements; };
 struct If { ExprPtr condition; bool comptime = false; Block yes; std::optional<Block> no; };  // `else if`: a block of one If
-struct ForMap { std::string variable; Span variable_span; ExprPtr map; Block body; Type variable_type = nullptr; };  // set by inference
-struct ForRange { std::string variable; Span variable_span; ExprPtr from, to; Block body; Type variable_type = nullptr; };  // set by inference
+struct ForMap { std::string variable; Span variable_span; ExprPtr map; Block body; };
+struct ForRange { std::string variable; Span variable_span; ExprPtr from, to; Block body; };
 struct While { ExprPtr condition; Block body; };
 struct Unroll { ExprPtr count; Block body; };
 struct Break {};
