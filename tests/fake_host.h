@@ -1,6 +1,7 @@
 #pragma once
 // A Host whose world is what a test puts into it: files in memory, BTF made with btf__add_*, attachments recorded as text.
 #include <bpf/btf.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>

@@ -63,7 +63,8 @@ bool is_scalar(Type t);
 
 class TypeTable {
  public:
-  explicit TypeTable(Host& host) : host_(&host) {}
+  explicit TypeTable(Host& host);
+  ~TypeTable();
   TypeTable(const TypeTable&) = delete;
 
   Type none();
@@ -75,6 +76,8 @@ class TypeTable {
   Type buffer(uint32_t capacity);
   Type tuple(std::span<const Type> elements);
   Type record(std::span<const std::pair<std::string, Type>> fields);
+  // A structure that no BTF describes (a program's arguments): `fields` at their offsets.
+  Type structure(std::string name, std::vector<Member> fields, uint32_t size);
   Type stack(Kind kind, uint32_t limit, StackMode mode);
   Type simple(Kind kind);  // ksym, usym, inet, macaddr, timestamp, username, cgroup_path, probe
   Type aggregation(Kind kind, bool is_signed, artifact::HistogramShape shape = {});
@@ -88,6 +91,10 @@ class TypeTable {
   std::optional<std::pair<uint64_t, Type>> find_enumerator(std::string_view name);
   // A type of the kernel's (or a module's) BTF, typedefs and qualifiers resolved. `space` marks pointers without a tag of their own.
   Type from_btf(uint32_t id, const std::string& module, AddressSpace space, bool trusted = false);
+  // The same pointer with an address space, where it has none, and with or without trust; other types unchanged.
+  Type with_space(Type t, AddressSpace space, bool trusted = false);
+  // Names of the kernel's structures, for "did you mean".
+  std::vector<std::string_view> structure_names();
   // Members of a structure in order, anonymous structures and unions flattened into it. Filled on first use.
   std::span<const Member> members(Type structure);
   const Member* member(Type structure, std::string_view name);
@@ -98,12 +105,14 @@ class TypeTable {
   artifact::Type describe(Type t);
 
  private:
+  friend class KernelTypes;
   Type intern(TypeNode node);
+  Type enumeration(TypeNode node);
+  Type kernel_structure(TypeNode node);
+
   struct Hidden;
-  Host* host_;
   std::deque<TypeNode> nodes_;
-  std::vector<std::pair<std::string, Type>> index_;
-  std::shared_ptr<Hidden> hidden_;
+  std::unique_ptr<Hidden> hidden_;
 };
 
 }  // namespace awl
