@@ -1,0 +1,55 @@
+"""What this machine's kernel can do, by looking at it (never by its version). Each feature gives None when it is there, or the reason why not."""
+import functools
+import os
+import pathlib
+import shutil
+import subprocess
+
+TRACING = pathlib.Path("/sys/kernel/tracing")
+
+
+def mount_tracefs():
+    if not (TRACING / "events").exists():
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACING)], stderr=subprocess.DEVNULL, check=False)
+
+
+def exists(path, reason):
+    return None if pathlib.Path(path).exists() else reason
+
+
+def reads(path, reason):
+    try:
+        with open(path, "rb") as file:
+            return None if file.read(1) else reason
+    except OSError:
+        return reason
+
+
+def cgroup2():
+    with open("/proc/mounts", encoding="utf-8") as mounts:
+        return None if any(line.split()[2] == "cgroup2" for line in mounts) else "no cgroup2 file system is mounted"
+
+
+def two_cpus():
+    return None if os.sysconf("SC_NPROCESSORS_ONLN") >= 2 else "one CPU"
+
+
+FEATURES = {
+    "tracepoint": lambda: exists(TRACING / "events/syscalls", "the kernel has no system call tracepoints"),
+    "kprobe": lambda: exists("/sys/bus/event_source/devices/kprobe", "the kernel has no kprobes"),
+    "uprobe": lambda: exists("/sys/bus/event_source/devices/uprobe", "the kernel has no uprobes"),
+    # fentry and fexit patch functions through ftrace.
+    "fentry": lambda: reads(TRACING / "available_filter_functions", "the kernel cannot trace functions with ftrace"),
+    "btf": lambda: exists("/sys/kernel/btf/vmlinux", "the kernel has no BTF"),
+    "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
+    "cgroup2": cgroup2,
+    "two_cpus": two_cpus,
+    "setpriv": lambda: None if shutil.which("setpriv") else "no setpriv program",
+    "bpftool": lambda: None if shutil.which("bpftool") or os.path.exists("/usr/sbin/bpftool") else "no bpftool program",
+}
+
+
+@functools.lru_cache(maxsize=None)
+def missing(name):
+    """The reason why feature `name` is missing here, or None."""
+    return FEATURES[name]()
