@@ -77,6 +77,11 @@ class FakeHost : public Host {
     return tracefs_path;
   }
   Result<std::span<const std::string>> traceable_functions() override { return std::span<const std::string>(functions); }
+  std::vector<std::string> btf_modules() override {
+    std::vector<std::string> names;
+    for (const auto& [name, module] : modules) names.push_back(name);
+    return names;
+  }
   Result<uint64_t> kernel_symbol(const std::string& name) override {
     auto found = symbols.find(name);
     if (found == symbols.end()) return fail(ENOENT, "no kernel symbol '{}'", name);
@@ -89,6 +94,10 @@ class FakeHost : public Host {
     if (found == elf.end()) return fail(ENOENT, "cannot open '{}'", path);
     return found->second;
   }
+  Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) override {
+    if (!elf.contains(path)) return fail(ENOENT, "cannot open '{}'", path);
+    return address;
+  }
   Result<std::string> find_binary(const std::string& name, std::optional<int>) override {
     if (name.starts_with('/')) {
       if (files.contains(name) || elf.contains(name) || executables.contains(name)) return name;
@@ -98,30 +107,30 @@ class FakeHost : public Host {
     return fail(ENOENT, "no program or library '{}'", name);
   }
 
-  Result<Link> attach_tracepoint(bpf_program*, const std::string& category, const std::string& name, uint64_t cookie) override {
+  Result<Link> attach_tracepoint(int, const std::string& category, const std::string& name, uint64_t cookie) override {
     return attach(fmt::format("tracepoint {}:{} cookie {}", category, name, cookie));
   }
-  Result<Link> attach_raw_tracepoint(bpf_program*, const std::string& name, uint64_t cookie) override {
+  Result<Link> attach_raw_tracepoint(int, const std::string& name, uint64_t cookie) override {
     return attach(fmt::format("raw_tracepoint {} cookie {}", name, cookie));
   }
-  Result<Link> attach_trace(bpf_program*, uint64_t cookie) override { return attach(fmt::format("trace cookie {}", cookie)); }
-  Result<Link> attach_kprobe(bpf_program*, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override {
+  Result<Link> attach_trace(int, uint64_t cookie) override { return attach(fmt::format("trace cookie {}", cookie)); }
+  Result<Link> attach_kprobe(int, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override {
     return attach(fmt::format("{} {}+{} cookie {}", ret ? "kretprobe" : "kprobe", symbol, offset, cookie));
   }
-  Result<Link> attach_kprobe_multi(bpf_program*, std::span<const MultiTarget> targets, bool ret) override {
+  Result<Link> attach_kprobe_multi(int, std::span<const MultiTarget> targets, bool ret) override {
     std::string text = ret ? "kretprobe_multi" : "kprobe_multi";
     for (const MultiTarget& target : targets) text += fmt::format(" {}={}", target.symbol, target.cookie);
     return attach(text);
   }
-  Result<Link> attach_uprobe(bpf_program*, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) override {
+  Result<Link> attach_uprobe(int, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) override {
     return attach(fmt::format("{} {}+{:#x} pid {} cookie {}", ret ? "uretprobe" : "uprobe", path, offset, pid, cookie));
   }
-  Result<Link> attach_uprobe_multi(bpf_program*, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override {
+  Result<Link> attach_uprobe_multi(int, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override {
     std::string text = fmt::format("{} {} pid {}", ret ? "uretprobe_multi" : "uprobe_multi", path, pid);
     for (const MultiTarget& target : targets) text += fmt::format(" {:#x}={}", target.offset, target.cookie);
     return attach(text);
   }
-  Result<Link> attach_perf_event(bpf_program*, const PerfEvent& event, int pid, std::span<const int> on) override {
+  Result<Link> attach_perf_event(int, const PerfEvent& event, int pid, std::span<const int> on) override {
     std::string text = fmt::format("perf_event type {} config {} period {} frequency {} pid {} cpus", event.type, event.config, event.period, event.frequency, pid);
     for (int cpu : on) text += fmt::format(" {}", cpu);
     return attach(text);

@@ -6,12 +6,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 struct btf;
-struct bpf_program;
 
 namespace awl {
 
@@ -79,27 +79,31 @@ class Host {
   // Functions that kprobes may be put on: "name" or "name [module]" lines of --traceable-functions or available_filter_functions,
   // else function symbols of /proc/kallsyms less the blacklist. Loaded once.
   virtual Result<std::span<const std::string>> traceable_functions() = 0;
+  // Names of the loaded modules that have BTF, sorted.
+  virtual std::vector<std::string> btf_modules() = 0;
   virtual Result<uint64_t> kernel_symbol(const std::string& name) = 0;
   virtual bool has_feature(Feature feature) = 0;  // probed once, when first asked
 
   // --- binaries ---
   // Function symbols of an ELF file (.symtab, .dynsym), sorted by name, duplicates removed.
   virtual Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) = 0;
+  // Where the code at an address (as in the symbol table) is in the file.
+  virtual Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) = 0;
   // A library or program name as the loader and PATH would find it ("libc" -> ".../libc.so.6", "bash" -> "/usr/bin/bash").
   virtual Result<std::string> find_binary(const std::string& name, std::optional<int> pid) = 0;
 
-  // --- attaching; programs are loaded already ---
-  virtual Result<Link> attach_tracepoint(bpf_program* program, const std::string& category, const std::string& name, uint64_t cookie) = 0;
-  virtual Result<Link> attach_raw_tracepoint(bpf_program* program, const std::string& name, uint64_t cookie) = 0;
-  // fentry, fexit, tp_btf, iter...: the target was set before load.
-  virtual Result<Link> attach_trace(bpf_program* program, uint64_t cookie) = 0;
-  virtual Result<Link> attach_kprobe(bpf_program* program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) = 0;
-  virtual Result<Link> attach_kprobe_multi(bpf_program* program, std::span<const MultiTarget> targets, bool ret) = 0;
+  // --- attaching; `program` is the file descriptor of a loaded program, which the caller keeps. A cookie of 0 is none. ---
+  virtual Result<Link> attach_tracepoint(int program, const std::string& category, const std::string& name, uint64_t cookie) = 0;
+  virtual Result<Link> attach_raw_tracepoint(int program, const std::string& name, uint64_t cookie) = 0;
+  // fentry, fexit, tp_btf ...: the target was set before load.
+  virtual Result<Link> attach_trace(int program, uint64_t cookie) = 0;
+  virtual Result<Link> attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) = 0;
+  virtual Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, bool ret) = 0;
   // pid -1: every process.
-  virtual Result<Link> attach_uprobe(bpf_program* program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) = 0;
-  virtual Result<Link> attach_uprobe_multi(bpf_program* program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) = 0;
+  virtual Result<Link> attach_uprobe(int program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) = 0;
+  virtual Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) = 0;
   // On each given CPU (or following `pid` on any CPU when `cpus` is empty).
-  virtual Result<Link> attach_perf_event(bpf_program* program, const PerfEvent& event, int pid, std::span<const int> cpus) = 0;
+  virtual Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) = 0;
   virtual std::vector<int> online_cpus() = 0;
 };
 

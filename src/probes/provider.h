@@ -13,6 +13,8 @@
 #include "base/result.h"
 #include "probes/host.h"
 
+struct bpf_program;
+
 namespace awl {
 
 struct Provider;
@@ -91,11 +93,13 @@ struct Provider {
   Result<Context> (*context)(const Target& target, Host& host) = nullptr;
   // The ELF section name that makes libbpf choose type and attach type, e.g. "kprobe/vfs_read", "tp_btf/sched_switch".
   std::string (*section)(const Target& target) = nullptr;
+  // Before the object is loaded: sets what the attach mechanism wants (the type for multi links). May be null. `matches` is what attach() will get.
+  Result<> (*prepare)(bpf_program* program, std::span<const Target> matches, Host& host) = nullptr;
   // Attaches a loaded program to `matches` (what match gave for its target on this machine).
   // The i-th match gets cookie first_cookie + i where the kernel has cookies and `cookies` is asked for.
   // `pid`: -p or -c, for kinds that can filter in the kernel.
   struct AttachRequest {
-    bpf_program* program = nullptr;
+    int program = -1;  // file descriptor of the loaded program, or of a copy of it; stays the caller's
     std::span<const Target> matches;
     bool cookies = false;
     uint64_t first_cookie = 0;
@@ -104,6 +108,8 @@ struct Provider {
   Result<std::vector<Link>> (*attach)(const AttachRequest& request, Host& host) = nullptr;
   // All targets for `awl -l PROVIDER:PATTERN` (pattern applied by the caller to Target::text()). May be null: nothing to list.
   Result<std::vector<Target>> (*list)(const Target& pattern, Host& host) = nullptr;
+  // Whether a target may only be used with --unsafe. May be null: never.
+  bool (*needs_unsafe)(const Target& target) = nullptr;
   // Can only be filtered by a predicate on pid that code generation adds (tracepoints, kprobes), not when attached.
   bool pid_by_predicate = false;
 };
@@ -112,7 +118,7 @@ std::span<const Provider* const> providers();
 // By name or alias, letters' case ignored.
 const Provider* find_provider(std::string_view name);
 
-// The kernel's settings that parts of several providers share.
-uint64_t parse_unsigned(std::string_view text, bool& ok);
+// A number as scripts write them (1_000, 0x10, 1e6). The error is a phrase: "invalid integer: x".
+std::expected<uint64_t, std::string> parse_unsigned(std::string_view text);
 
 }  // namespace awl
