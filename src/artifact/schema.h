@@ -97,6 +97,8 @@ struct Map {
 
 // An asynchronous call. Its events are records of the ring buffer `awl_events`: u32 site index, u32 zero, then the payload with the
 // arguments at their offsets.
+// print_element prints an element whose value is an aggregation: `map` says of which map, the payload's one argument is the key; reading and merging
+// the CPUs' values is left to the run side. Elements of other maps are print_value.
 enum class Action : uint8_t {
   printf, print_value, print_map, print_element, clear, zero, exit, time, join, cat, system, errorf, warnf, strftime,
   runtime_error,  // a mistake met at run time: `text`; payload: i64 return code of the helper

@@ -32,6 +32,8 @@ class CallCheck {
 
   // The language's type of a value out of the context (a row that returns one: retval, ctx).
   virtual Type context_type(const ContextType& type) = 0;
+  // Whether the map that argument i names has explicit keys.
+  virtual bool keyed_map(size_t i) = 0;
 
   size_t count() { return call().args.size(); }
   ast::Expr& arg(size_t i) { return *call().args.at(i); }
@@ -125,6 +127,7 @@ class PlanCall {
   virtual uint32_t string(std::string_view text) = 0;      // index into Meta::strings
   virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
   virtual int32_t map_index(size_t arg) = 0;               // of a map argument
+  virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
 };
 

@@ -1,0 +1,68 @@
+// Maps as a whole and their elements.
+#include "builtins/rows.h"
+
+namespace awl {
+
+using artifact::Action;
+
+namespace {
+
+void plan_map(CallCheck&, PlanCall& plan) { plan.site().map = plan.map_index(0); }
+
+Value send(Emit&, CallLower& c) {
+  c.send_event();
+  return {};
+}
+
+bool names_element(const ast::Expr& e) {
+  auto* map = std::get_if<ast::MapRef>(&e.node);
+  return map && map->keyed;
+}
+
+// delete(@m), delete(@m[k]) (the old form) and delete(@m, k).
+void check_delete(CallCheck& c) {
+  bool element = names_element(c.arg(0));
+  if (c.count() == 1 && !element && c.keyed_map(0)) c.diagnostics().report<Diag::delete_keyed>(c.expr().span);
+  if (c.count() > 1 && !element && !c.keyed_map(0)) c.diagnostics().report<Diag::delete_scalar>(c.expr().span);
+}
+
+void check_keyed(CallCheck& c) {
+  if (!c.keyed_map(0)) c.diagnostics().report<Diag::needs_keyed_map>(c.arg(0).span, c.call().name);
+}
+
+const Builtin rows[] = {
+    {.name = "delete",
+     .signature = "delete(map map, key key = none) -> bool",
+     .doc = "Removes an element of a map (or the value of a map without keys); true if it was there.",
+     .example = "begin { @a[1] = 2; delete(@a, 1) }",
+     .check = check_delete,
+     .lower = [](Emit&, CallLower& c) { return c.remove_element(0, c.count() - 1); }},
+    {.name = "has_key",
+     .signature = "has_key(map map, key key) -> bool",
+     .doc = "Whether a map has an element with this key.",
+     .example = "begin { @a[1] = 2; if (has_key(@a, 1)) { print(1) } }",
+     .check = check_keyed,
+     .lower = [](Emit& e, CallLower& c) { return e.compare(Compare::ne, c.find_element(0, 1), e.null()); }},
+    {.name = "clear",
+     .signature = "clear(map map)",
+     .doc = "Removes all elements of a map, when the event is handled.",
+     .example = "interval:s:1 { @a[cpu] = 1; clear(@a) }",
+     .flags = BuiltinFlag::async | BuiltinFlag::no_value,
+     .action = Action::clear,
+     .plan = plan_map,
+     .lower = send},
+    {.name = "zero",
+     .signature = "zero(map map)",
+     .doc = "Sets all values of a map to zero and keeps the keys, when the event is handled.",
+     .example = "interval:s:1 { @a[cpu] = 1; zero(@a) }",
+     .flags = BuiltinFlag::async | BuiltinFlag::no_value,
+     .action = Action::zero,
+     .plan = plan_map,
+     .lower = send},
+};
+
+}  // namespace
+
+std::span<const Builtin> map_rows() { return rows; }
+
+}  // namespace awl

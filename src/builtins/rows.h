@@ -1,0 +1,40 @@
+#pragma once
+// The families of rows, and what several of them share.
+#include <fmt/format.h>
+
+#include "builtins/builtin.h"
+
+namespace awl {
+
+std::span<const Builtin> process_rows();
+std::span<const Builtin> time_rows();
+std::span<const Builtin> context_rows();
+std::span<const Builtin> string_rows();
+std::span<const Builtin> stack_rows();
+std::span<const Builtin> output_rows();
+std::span<const Builtin> map_rows();
+std::span<const Builtin> aggregation_rows();
+
+// The bare word of an argument of parameter type `mode`; empty if it is something else.
+std::string_view mode_word(const ast::Expr& argument);
+// A literal integer (negated ones included) or text of an expression.
+std::optional<int64_t> literal_integer(const ast::Expr& e);
+std::optional<std::string> literal_string(const ast::Expr& e);
+
+// Process id in the tracer's pid namespace (upper half of the helper's answer: 32 bits), or the thread's id.
+Value namespaced_id(Emit& e, CallLower& c, bool thread);
+// Where an untyped address (an integer, a pointer without space) points, seen from the probe.
+AddressSpace space_of(CallLower& c, Type t);
+
+// printf formats: the conversions of a format, or what is wrong with it.
+struct Conversion {
+  char letter = 0;           // d i u x X o c p s r
+  std::string_view variant;  // of r: "", "x", "h", "g" (%gr)
+};
+struct ParsedFormat {
+  std::vector<Conversion> conversions;
+  std::string error;  // "unsupported format specifier: f"
+};
+ParsedFormat parse_format(std::string_view format);
+
+}  // namespace awl
