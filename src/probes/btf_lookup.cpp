@@ -1,0 +1,101 @@
+#include "probes/btf_lookup.h"
+
+#include <algorithm>
+
+#include "base/glob.h"
+
+namespace awl {
+namespace {
+
+std::string_view text_at(const btf* types, uint32_t offset) {
+  const char* text = btf__name_by_offset(types, offset);
+  return text ? text : "";
+}
+
+std::optional<BtfPrototype> prototype(const btf* types, uint32_t id) {
+  const btf_type* type = btf__type_by_id(types, id);
+  if (!type || !btf_is_func_proto(type)) return std::nullopt;
+  BtfPrototype made;
+  made.result = type->type;
+  const btf_param* parameter = btf_params(type);
+  for (unsigned i = 0; i < btf_vlen(type); ++i, ++parameter) {
+    if (parameter->type == 0) return std::nullopt;  // `...`
+    made.parameters.push_back({std::string(text_at(types, parameter->name_off)), parameter->type});
+  }
+  return made;
+}
+
+// Of split BTF only its own names; btf__find_by_name_kind would find the base's too.
+int find_own(const btf* types, const std::string& name, uint32_t kind) {
+  const int id = btf__find_by_name_kind(types, name.c_str(), kind);
+  const btf* base = btf__base_btf(types);
+  if (id <= 0 || !base || static_cast<uint32_t>(id) >= btf__type_cnt(base)) return id;
+  for (uint32_t own = btf__type_cnt(base); own < btf__type_cnt(types); ++own) {
+    const btf_type* type = btf__type_by_id(types, own);
+    if (btf_kind(type) == kind && text_at(types, type->name_off) == name) return static_cast<int>(own);
+  }
+  return -ENOENT;
+}
+
+}  // namespace
+
+uint32_t skip_modifiers(const btf* types, uint32_t id) {
+  for (int steps = 0; steps < 64; ++steps) {
+    const btf_type* type = btf__type_by_id(types, id);
+    if (!type || (!btf_is_mod(type) && !btf_is_typedef(type) && !btf_is_type_tag(type))) break;
+    id = type->type;
+  }
+  return id;
+}
+
+uint32_t type_size(const btf* types, uint32_t id) {
+  const int64_t size = btf__resolve_size(types, id);
+  return size > 0 && size <= UINT32_MAX ? static_cast<uint32_t>(size) : 0;
+}
+
+std::optional<BtfPrototype> find_function(const btf* types, const std::string& name) {
+  const int id = find_own(types, name, BTF_KIND_FUNC);
+  if (id <= 0) return std::nullopt;
+  return prototype(types, btf__type_by_id(types, static_cast<uint32_t>(id))->type);
+}
+
+std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::string& typedef_name) {
+  const int id = find_own(types, typedef_name, BTF_KIND_TYPEDEF);
+  if (id <= 0) return std::nullopt;
+  const btf_type* pointer = btf__type_by_id(types, skip_modifiers(types, static_cast<uint32_t>(id)));
+  if (!pointer || !btf_is_ptr(pointer)) return std::nullopt;
+  return prototype(types, skip_modifiers(types, pointer->type));
+}
+
+std::vector<std::string> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern) {
+  std::vector<std::string> names;
+  const btf* base = btf__base_btf(types);
+  const uint32_t end = btf__type_cnt(types);
+  for (uint32_t id = base ? btf__type_cnt(base) : 1; id < end; ++id) {
+    const btf_type* type = btf__type_by_id(types, id);
+    if (btf_kind(type) != kind) continue;
+    std::string_view name = text_at(types, type->name_off);
+    if (!name.starts_with(prefix)) continue;
+    name.remove_prefix(prefix.size());
+    if (glob_match(pattern, name)) names.emplace_back(name);
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
+Result<std::vector<NamedBtf>> find_btf(Host& host, std::string_view pattern) {
+  std::vector<NamedBtf> found;
+  if (glob_match(pattern, "vmlinux")) {
+    AWL_TRY(kernel, host.kernel_btf());
+    found.push_back({"vmlinux", kernel});
+  }
+  if (pattern == "vmlinux") return found;
+  for (const std::string& module : host.btf_modules()) {
+    if (!glob_match(pattern, module)) continue;
+    if (const auto types = host.module_btf(module)) found.push_back({module, *types});
+  }
+  return found;
+}
+
+}  // namespace awl

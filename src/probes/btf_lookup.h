@@ -1,0 +1,47 @@
+#pragma once
+// Small questions to BTF that libbpf has no function for.
+#include <bpf/btf.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "probes/host.h"
+#include "probes/provider.h"
+
+namespace awl {
+
+// A type id without typedefs, const, volatile, restrict and type tags.
+uint32_t skip_modifiers(const btf* types, uint32_t id);
+// Bytes of a value; 0 if unknown.
+uint32_t type_size(const btf* types, uint32_t id);
+
+struct BtfParameter {
+  std::string name;
+  uint32_t type = 0;
+};
+struct BtfPrototype {
+  std::vector<BtfParameter> parameters;
+  uint32_t result = 0;  // 0: void
+};
+// The prototype of a function by name (kind FUNC); nothing if BTF has none, or it takes variable arguments.
+std::optional<BtfPrototype> find_function(const btf* types, const std::string& name);
+// The prototype behind a typedef of a function pointer.
+std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::string& typedef_name);
+
+// Names of all types of a kind (BTF_KIND_FUNC, BTF_KIND_TYPEDEF ...) that start with `prefix` (which is cut off) and then match `pattern`. Of a
+// split BTF only its own. Sorted, unique.
+std::vector<std::string> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern);
+
+// "vmlinux" and the loaded modules that match `pattern`, with their BTF. Modules whose BTF cannot be read are left out.
+struct NamedBtf {
+  std::string module;  // "vmlinux" or a module's name
+  const btf* types = nullptr;
+};
+Result<std::vector<NamedBtf>> find_btf(Host& host, std::string_view pattern);
+
+// The module's name as BtfTypeId wants it: "" for vmlinux.
+inline std::string btf_module(const std::string& module) { return module == "vmlinux" ? std::string() : module; }
+
+}  // namespace awl

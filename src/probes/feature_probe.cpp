@@ -1,0 +1,87 @@
+// Features of the running kernel, each found out by trying it.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "probes/linux_host.h"
+
+namespace awl {
+namespace {
+
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+constexpr bpf_insn move_imm(uint8_t reg, int32_t value) { return {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = reg, .src_reg = 0, .off = 0, .imm = value}; }
+constexpr bpf_insn leave() { return {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}; }
+
+int load(bpf_prog_type type, bpf_attach_type attach, std::span<const bpf_insn> code) {
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach);
+  return bpf_prog_load(type, "awl_feature", "GPL", code.data(), code.size(), &options);
+}
+
+int load_empty(bpf_attach_type attach) {
+  const bpf_insn code[] = {move_imm(BPF_REG_0, 0), leave()};
+  return load(BPF_PROG_TYPE_KPROBE, attach, code);
+}
+
+// Attaches to a function that every kernel has.
+bool has_kprobe_multi() {
+  const Descriptor program{load_empty(BPF_TRACE_KPROBE_MULTI)};
+  if (program.fd < 0) return false;
+  const char* symbol = "vfs_read";
+  LIBBPF_OPTS(bpf_link_create_opts, options);
+  options.kprobe_multi.syms = &symbol;
+  options.kprobe_multi.cnt = 1;
+  const Descriptor link{bpf_link_create(program.fd, 0, BPF_TRACE_KPROBE_MULTI, &options)};
+  return link.fd >= 0;
+}
+
+bool has_uprobe_multi() {
+  const Descriptor program{load_empty(BPF_TRACE_UPROBE_MULTI)};
+  if (program.fd < 0) return false;
+  // "/" is no regular file: EBADF from kernels that get as far as looking at it, EINVAL from those that do not know the link.
+  const unsigned long offset = 0;
+  LIBBPF_OPTS(bpf_link_create_opts, options);
+  options.uprobe_multi.path = "/";
+  options.uprobe_multi.offsets = &offset;
+  options.uprobe_multi.cnt = 1;
+  const Descriptor link{bpf_link_create(program.fd, -1, BPF_TRACE_UPROBE_MULTI, &options)};
+  return link.fd < 0 && errno == EBADF;
+}
+
+// r0 = atomic_fetch_add(stack slot, 1)
+bool has_atomic_fetch() {
+  const bpf_insn code[] = {
+      move_imm(BPF_REG_1, 1),
+      {.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = 0, .off = -8, .imm = 0},
+      {.code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_1, .off = -8, .imm = BPF_ADD | BPF_FETCH},
+      move_imm(BPF_REG_0, 0),
+      leave(),
+  };
+  const Descriptor program{load(BPF_PROG_TYPE_SOCKET_FILTER, bpf_attach_type{}, code)};
+  return program.fd >= 0;
+}
+
+}  // namespace
+
+bool probe_feature(Feature feature) {
+  const libbpf_print_fn_t print = libbpf_set_print(nullptr);
+  bool has = false;
+  switch (feature) {
+    case Feature::kprobe_multi: has = has_kprobe_multi(); break;
+    case Feature::uprobe_multi: has = has_uprobe_multi(); break;
+    case Feature::attach_cookie: has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, nullptr) == 1; break;
+    case Feature::atomic_fetch: has = has_atomic_fetch(); break;
+  }
+  libbpf_set_print(print);
+  return has;
+}
+
+}  // namespace awl

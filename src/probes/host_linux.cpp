@@ -1,0 +1,228 @@
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <set>
+
+#include "probes/linux_host.h"
+
+namespace awl {
+namespace {
+
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+};
+
+constexpr std::string_view no_btf_hint = "the kernel needs CONFIG_DEBUG_INFO_BTF=y, or give a BTF file with --btf FILE";
+
+// Calls a function with each line.
+template <typename F>
+void each_line(std::string_view text, F&& line) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    line(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// The next word, cut off the front.
+std::string_view next_word(std::string_view& text) {
+  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  const size_t end = std::min(text.find_first_of(" \t", begin), text.size());
+  const std::string_view word = text.substr(begin, end - begin);
+  text.remove_prefix(end);
+  return word;
+}
+
+}  // namespace
+
+void BtfFree::operator()(btf* types) const { btf__free(types); }
+
+Result<std::string> LinuxHost::read_file(const std::string& path, size_t limit) {
+  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return fail(errno, "cannot open '{}'", path);
+  std::string text;
+  size_t have = 0;
+  for (;;) {
+    // Files of /proc and tracefs say 0 bytes, so their size is found by reading.
+    text.resize(std::max<size_t>(text.size(), have + std::max<size_t>(have, 4096)));
+    const ssize_t n = read(file.fd, text.data() + have, text.size() - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(errno, "cannot read '{}'", path);
+    if (n == 0) break;
+    have += static_cast<size_t>(n);
+    if (have > limit) return fail(EFBIG, "'{}' is larger than {} bytes", path, limit);
+  }
+  text.resize(have);
+  return text;
+}
+
+Result<std::vector<std::string>> LinuxHost::list_directory(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), [](DIR* d) { return closedir(d); });
+  if (!directory) return fail(errno, "cannot list '{}'", path);
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return fail(errno, "cannot list '{}'", path);
+  std::ranges::sort(names);
+  return names;
+}
+
+bool LinuxHost::is_executable(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
+}
+
+std::optional<std::string> LinuxHost::environment(const std::string& name) {
+  const char* value = getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+Result<const btf*> LinuxHost::kernel_btf() {
+  if (kernel_btf_) return kernel_btf_.get();
+  if (kernel_btf_error_) return std::unexpected(*kernel_btf_error_);
+  std::string file = options_.btf_file;
+  for (const char* variable : {"AWL_BTF", "BPFTRACE_BTF"})
+    if (file.empty()) file = environment(variable).value_or("");
+  errno = 0;
+  kernel_btf_.reset(file.empty() ? btf__load_vmlinux_btf() : btf__parse(file.c_str(), nullptr));
+  if (kernel_btf_) return kernel_btf_.get();
+  const int code = errno;
+  if (file.empty()) kernel_btf_error_ = Error{code, "cannot load the kernel's types (/sys/kernel/btf/vmlinux)", std::string(no_btf_hint)};
+  else kernel_btf_error_ = Error{code, fmt::format("cannot read BTF from '{}'", file), "the file must be BTF, or an ELF file with a section .BTF, such as /sys/kernel/btf/vmlinux"};
+  return std::unexpected(*kernel_btf_error_);
+}
+
+Result<const btf*> LinuxHost::module_btf(const std::string& module) {
+  if (const auto found = module_btf_.find(module); found != module_btf_.end()) return found->second.get();
+  AWL_TRY(base, kernel_btf());
+  if (module.empty() || module.find('/') != std::string::npos) return fail(ENOENT, "'{}' is no module", module);
+  const std::string path = "/sys/kernel/btf/" + module;
+  // libbpf keeps a non-const pointer to the base but only reads it.
+  BtfPtr types(btf__parse_split(path.c_str(), const_cast<btf*>(base)));
+  if (!types) return fail(errno, "cannot load the types of module '{}' ({})", module, path);
+  return module_btf_.emplace(module, std::move(types)).first->second.get();
+}
+
+std::vector<std::string> LinuxHost::btf_modules() {
+  // The types of another kernel say nothing about the modules of this one.
+  if (!options_.btf_file.empty()) return {};
+  auto names = list_directory("/sys/kernel/btf");
+  if (!names) return {};
+  std::erase(*names, "vmlinux");
+  return std::move(*names);
+}
+
+Result<std::string> LinuxHost::tracefs() {
+  if (!tracefs_.empty()) return tracefs_;
+  for (const char* path : {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}) {
+    if (access((std::string(path) + "/events").c_str(), R_OK | X_OK) == 0) return tracefs_ = path;
+  }
+  const int code = errno == ENOENT ? 0 : errno;
+  return fail_text(code, "tracefs is not available at /sys/kernel/tracing",
+                   code ? "run as root" : "mount it: mount -t tracefs tracefs /sys/kernel/tracing");
+}
+
+Result<std::vector<std::string>> LinuxHost::load_traceable_functions() {
+  std::vector<std::string> functions;
+  const auto add = [&](std::string_view line) {
+    std::string_view rest = line;
+    const std::string_view name = next_word(rest), module = next_word(rest);
+    if (!name.empty() && !name.starts_with("__ftrace_invalid_address_")) functions.push_back(module.empty() ? std::string(name) : fmt::format("{} {}", name, module));
+  };
+  std::set<std::string, std::less<>> refused;
+  if (const auto text = read_file("/sys/kernel/debug/kprobes/blacklist", 16 << 20)) {
+    each_line(*text, [&](std::string_view line) {  // 0xADDR-0xADDR<tab>name
+      next_word(line);
+      refused.emplace(next_word(line));
+    });
+  }
+  if (!options_.traceable_functions_file.empty()) {
+    AWL_TRY(text, read_file(options_.traceable_functions_file, 256 << 20));
+    each_line(text, add);
+  } else if (const auto root = tracefs(); const auto text = root ? read_file(*root + "/available_filter_functions", 256 << 20) : Result<std::string>(std::unexpected(root.error()))) {
+    each_line(*text, add);
+  } else {
+    auto symbols = read_file("/proc/kallsyms", 256 << 20);
+    if (!symbols) return std::unexpected(std::move(symbols).error().context("cannot list the kernel's functions"));
+    each_line(*symbols, [&](std::string_view line) {  // address type name [module]
+      next_word(line);
+      const std::string_view type = next_word(line);
+      if (type == "t" || type == "T" || type == "w" || type == "W") add(line);
+    });
+  }
+  std::erase_if(functions, [&](const std::string& line) { return refused.contains(std::string_view(line).substr(0, line.find(' '))); });
+  std::ranges::sort(functions);
+  functions.erase(std::ranges::unique(functions).begin(), functions.end());
+  return functions;
+}
+
+Result<std::span<const std::string>> LinuxHost::traceable_functions() {
+  if (!traceable_) {
+    AWL_TRY(functions, load_traceable_functions());
+    traceable_ = std::move(functions);
+  }
+  return std::span<const std::string>(*traceable_);
+}
+
+Result<uint64_t> LinuxHost::kernel_symbol(const std::string& name) {
+  if (!symbols_) {
+    AWL_TRY(text, read_file("/proc/kallsyms", 256 << 20));
+    symbols_.emplace();
+    each_line(text, [&](std::string_view line) {
+      const std::string_view digits = next_word(line);
+      uint64_t address = 0;
+      std::from_chars(digits.data(), digits.data() + digits.size(), address, 16);
+      next_word(line);
+      symbols_->emplace_back(next_word(line), address);
+    });
+    // Of several with one name the first in the kernel's order counts.
+    std::ranges::stable_sort(*symbols_, {}, [](const auto& symbol) -> const std::string& { return symbol.first; });
+  }
+  const auto found = std::ranges::lower_bound(*symbols_, name, {}, [](const auto& symbol) -> const std::string& { return symbol.first; });
+  if (found == symbols_->end() || found->first != name) return fail(ENOENT, "the kernel has no symbol '{}'", name);
+  if (found->second == 0) return fail_text(EPERM, fmt::format("the kernel hides the address of '{}'", name), "run as root, with kernel.kptr_restrict at most 1");
+  return found->second;
+}
+
+bool LinuxHost::has_feature(Feature feature) {
+  if (std::ranges::find(options_.without, feature) != options_.without.end()) return false;
+  const auto found = features_.find(feature);
+  if (found != features_.end()) return found->second;
+  return features_[feature] = probe_feature(feature);
+}
+
+std::vector<int> LinuxHost::online_cpus() {
+  std::vector<int> cpus;
+  const auto text = read_file("/sys/devices/system/cpu/online", 1 << 16);  // "0-3,5"
+  std::string_view rest = text ? std::string_view(*text) : "0";
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view range = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    int first = 0, last = 0;
+    const auto begin = std::from_chars(range.data(), range.data() + range.size(), first);
+    if (begin.ec != std::errc()) continue;
+    last = first;
+    if (begin.ptr != range.data() + range.size() && *begin.ptr == '-') std::from_chars(begin.ptr + 1, range.data() + range.size(), last);
+    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+std::unique_ptr<Host> make_linux_host(HostOptions options) { return std::make_unique<LinuxHost>(std::move(options)); }
+
+}  // namespace awl

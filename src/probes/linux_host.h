@@ -1,0 +1,83 @@
+#pragma once
+// The real Host, in three files: host_linux.cpp (files, kernel facts), host_binaries.cpp (ELF), host_attach.cpp.
+#include <map>
+#include <memory>
+
+#include "probes/host.h"
+
+namespace awl {
+
+struct BtfFree {
+  void operator()(btf* types) const;
+};
+using BtfPtr = std::unique_ptr<btf, BtfFree>;
+
+// What of an ELF file attaching needs. Loadable segments translate addresses to places in the file.
+struct ElfFacts {
+  struct Segment {
+    uint64_t address = 0, size = 0, offset = 0;
+    bool executable = false;
+  };
+  std::vector<Segment> segments;
+  std::vector<ElfSymbol> functions;
+};
+
+class LinuxHost final : public Host {
+ public:
+  explicit LinuxHost(HostOptions options) : options_(std::move(options)) {}
+
+  Result<std::string> read_file(const std::string& path, size_t limit) override;
+  Result<std::vector<std::string>> list_directory(const std::string& path) override;
+  bool is_executable(const std::string& path) override;
+  std::optional<std::string> environment(const std::string& name) override;
+
+  Result<const btf*> kernel_btf() override;
+  Result<const btf*> module_btf(const std::string& module) override;
+  std::vector<std::string> btf_modules() override;
+  Result<std::string> tracefs() override;
+  Result<std::span<const std::string>> traceable_functions() override;
+  Result<uint64_t> kernel_symbol(const std::string& name) override;
+  bool has_feature(Feature feature) override;
+
+  Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override;
+  Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) override;
+  Result<std::string> find_binary(const std::string& name, std::optional<int> pid) override;
+
+  Result<Link> attach_tracepoint(int program, const std::string& category, const std::string& name, uint64_t cookie) override;
+  Result<Link> attach_raw_tracepoint(int program, const std::string& name, uint64_t cookie) override;
+  Result<Link> attach_trace(int program, uint64_t cookie) override;
+  Result<Link> attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override;
+  Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, bool ret) override;
+  Result<Link> attach_uprobe(int program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) override;
+  Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override;
+  Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) override;
+  std::vector<int> online_cpus() override;
+
+ private:
+  Result<std::vector<std::string>> load_traceable_functions();
+  // Puts a program on an open perf event, which is closed when this fails or the link goes.
+  Result<Link> attach_to_event(int program, int event, uint64_t cookie, const std::string& what);
+  // The type number of a dynamic perf unit ("kprobe", "uprobe") and its config bit for return probes.
+  struct PerfUnit {
+    uint32_t type = 0;
+    uint64_t return_bit = 0;
+  };
+  Result<PerfUnit> perf_unit(const std::string& name);
+  Result<const ElfFacts*> elf_facts(const std::string& path);
+
+  HostOptions options_;
+  BtfPtr kernel_btf_;
+  std::optional<Error> kernel_btf_error_;
+  std::map<std::string, BtfPtr> module_btf_;
+  std::string tracefs_;
+  std::optional<std::vector<std::string>> traceable_;
+  std::optional<std::vector<std::pair<std::string, uint64_t>>> symbols_;
+  std::map<Feature, bool> features_;
+  std::map<std::string, ElfFacts> elf_;
+  std::map<std::string, PerfUnit> perf_units_;
+};
+
+// Tries out a feature on the running kernel.
+bool probe_feature(Feature feature);
+
+}  // namespace awl

@@ -1,0 +1,25 @@
+#pragma once
+// What the parse functions of several providers share.
+#include "probes/provider.h"
+
+namespace awl {
+
+// Whether a part holds a parameter ($1) whose value is not known yet: then it is taken as it is.
+inline bool has_parameter(std::string_view part) { return part.find('$') != std::string_view::npos; }
+
+// Checks the number of parts, and that those before the last are not empty; reports what is wrong.
+bool check_part_count(const Provider& provider, std::span<const std::string> parts, size_t least, size_t most, Span span, Diagnostics& diagnostics);
+
+// A provider's function in its written form, "vfs_read+0x10".
+struct FunctionOffset {
+  std::string function;
+  uint64_t offset = 0;
+  bool has_offset = false;
+};
+// Splits "FN+OFF"; an offset that is not a number makes an error phrase.
+std::expected<FunctionOffset, std::string> split_offset(std::string_view text);
+
+// A match of a target that needs no looking up.
+Result<std::vector<Target>> match_itself(const Target& target, Host& host);
+
+}  // namespace awl

@@ -1,0 +1,92 @@
+#include "probes/registry.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "probes/parts.h"
+
+namespace awl {
+namespace {
+
+constexpr const Provider* all[] = {
+    &begin_provider, &end_provider, &interval_provider, &profile_provider, &tracepoint_provider,
+};
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+}  // namespace
+
+std::span<const Provider* const> providers() { return all; }
+
+const Provider* find_provider(std::string_view name) {
+  for (const Provider* provider : all) {
+    if (same_name(name, provider->name)) return provider;
+    for (const std::string_view alias : provider->aliases)
+      if (same_name(name, alias)) return provider;
+  }
+  return nullptr;
+}
+
+std::string Target::text() const {
+  std::string text(provider ? provider->name : "?");
+  for (const std::string& part : parts) text += ":" + part;
+  return text;
+}
+
+std::expected<uint64_t, std::string> parse_unsigned(std::string_view text) {
+  std::string digits;
+  for (const char c : text)
+    if (c != '_' || digits.empty()) digits += c;
+  const auto invalid = [&] { return std::unexpected(fmt::format("invalid integer: {}", text)); };
+  const auto overflow = [&] { return std::unexpected(fmt::format("overflow error, maximum value is 18446744073709551615: {}", text)); };
+  std::string_view rest = digits;
+  int base = 10;
+  if (rest.starts_with("0x") || rest.starts_with("0X")) {
+    base = 16;
+    rest.remove_prefix(2);
+    if (rest.empty()) return std::unexpected(std::string("invalid integer: "));
+  } else if (rest.size() > 1 && rest[0] == '0') {
+    base = 8;
+    rest.remove_prefix(1);
+  }
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value, base);
+  if (error == std::errc::result_out_of_range) return overflow();
+  if (error != std::errc()) return invalid();
+  rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+  if (base == 10 && rest.size() > 1 && (rest[0] == 'e' || rest[0] == 'E')) {
+    unsigned exponent = 0;
+    auto [stop, bad] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), exponent);
+    if (bad == std::errc() && stop == rest.data() + rest.size()) {
+      for (; exponent > 0; --exponent)
+        if (value != 0 && __builtin_mul_overflow(value, 10U, &value)) return overflow();
+        else if (value == 0) break;
+      return value;
+    }
+  }
+  if (!rest.empty()) return std::unexpected(fmt::format("invalid trailing bytes: {}", text));
+  return value;
+}
+
+bool check_part_count(const Provider& provider, std::span<const std::string> parts, size_t least, size_t most, Span span, Diagnostics& diagnostics) {
+  if (parts.size() >= least && parts.size() <= most) return true;
+  std::string counts;
+  for (size_t count = least; count <= most; ++count) counts += (counts.empty() ? "" : " or ") + std::to_string(count);
+  auto& report = diagnostics.report<Diag::probe_parts>(span, provider.name, counts, parts.size());
+  report.hint(fmt::format("write {}", provider.syntax));
+  return false;
+}
+
+std::expected<FunctionOffset, std::string> split_offset(std::string_view text) {
+  const size_t plus = text.find('+');
+  if (plus == std::string_view::npos) return FunctionOffset{std::string(text)};
+  const auto offset = parse_unsigned(text.substr(plus + 1));
+  if (!offset) return std::unexpected(offset.error());
+  return FunctionOffset{std::string(text.substr(0, plus)), *offset, true};
+}
+
+Result<std::vector<Target>> match_itself(const Target& target, Host&) { return std::vector{target}; }
+
+}  // namespace awl
