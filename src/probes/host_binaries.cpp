@@ -102,8 +102,7 @@ bool is_elf(const std::string& path) {
 
 // Paths that are mapped into a process with this file name ("libc.so.6", "libc").
 bool names_library(std::string_view file, std::string_view name) {
-  return file == name || (file.starts_with(name) && file.substr(name.size()).starts_with(".so")) ||
-         (!name.starts_with("lib") && file.starts_with("lib") && file.substr(3).starts_with(name) && file.substr(3 + name.size()).starts_with(".so"));
+  return file == name || (file.starts_with(name) && file.substr(name.size()).starts_with(".so"));
 }
 
 }  // namespace
@@ -142,7 +141,7 @@ Result<uint64_t> LinuxHost::elf_file_offset(const std::string& path, uint64_t ad
 Result<std::string> LinuxHost::find_binary(const std::string& name, std::optional<int> pid) {
   if (name.find('/') != std::string::npos) {
     if (!is_file(name)) return fail(ENOENT, "'{}' does not exist", name);
-    return real_path(name);
+    return name;
   }
   if (pid) {
     if (const auto maps = read_file(fmt::format("/proc/{}/maps", *pid), 64 << 20)) {
@@ -160,7 +159,7 @@ Result<std::string> LinuxHost::find_binary(const std::string& name, std::optiona
     const size_t end = std::min(path_variable.find(':', at), path_variable.size());
     const std::string path = path_variable.substr(at, end - at) + "/" + name;
     at = end + 1;
-    if (is_executable(path) && is_elf(path)) return real_path(path);
+    if (is_executable(path) && is_elf(path)) return path;
   }
   if (const auto cache = read_file("/etc/ld.so.cache", 64 << 20)) {
     std::string best;
