@@ -246,7 +246,7 @@ def main():
     parser.add_argument("--slow", type=float, default=1)
     parser.add_argument("--alone", action="store_true")
     options = parser.parse_args()
-    options.build = options.build.resolve()
+    options.build = options.build.absolute()
     options.awl, options.awl_run, options.workload = options.build / "awl", options.build / "awl-run", options.build / "workload"
     options.objects = options.build / "objects"
     features.mount_tracefs()

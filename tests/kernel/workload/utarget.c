@@ -1,6 +1,6 @@
-// utarget [ROUNDS] [WAIT_MS]   calls the functions below ROUNDS (1) times with known arguments, for uprobes.
-// WAIT_MS: first sleeps, so that `-p` finds a living process that then acts.
-#include <stdio.h>
+// utarget [ROUNDS] [WAIT_MS] [STAY_MS]   calls the functions below ROUNDS (1) times with known arguments, for uprobes.
+// WAIT_MS (0): first sleeps, so that `-p` finds a living process that then acts. STAY_MS (0): stays afterwards, so
+// that its symbols can be looked up.
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,17 +27,18 @@ unsigned ut_counter = 7;
 int main(int argc, char** argv) {
   long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
   if (argc > 2) usleep((unsigned)strtol(argv[2], NULL, 10) * 1000);
+  char text[] = "hello world";  // on the stack: read before, so that a probe can read it
   struct point second = {30, 40, "second", NULL}, first = {10, 20, "first", &second};
   long sum = 0;
   for (long i = 0; i < rounds; i++) {
     sum += ut_add(3, 4);
     sum += ut_six(1, 2, 3, 4, 5, 6);
-    sum += ut_text("hello world")[0];
+    sum += ut_text(text)[0];
     sum += ut_negative(5);
     sum += ut_point(&first);
     sum += ut_outer(20);
     for (int k = 0; k < 10; k++) sum += ut_loop(k);
   }
-  printf("%ld\n", sum);
-  return 0;
+  if (argc > 3) usleep((unsigned)strtol(argv[3], NULL, 10) * 1000);
+  return sum == 0;
 }
