@@ -1,0 +1,24 @@
+#include "probes/registry.h"
+#include "probes/traced_function.h"
+
+namespace awl {
+
+static constexpr std::string_view aliases[] = {"f", "kfunc"};
+
+const Provider fentry_provider{
+    .name = "fentry",
+    .aliases = aliases,
+    .syntax = "fentry:[MODULE:]FUNCTION",
+    .doc = "Entry of a kernel function, with typed arguments in args. The cheapest way to trace functions; needs the kernel's BTF.",
+    .example = "fentry:vfs_read { @[comm] = sum(args.count); }",
+    .expand = Expand::program_per_match,
+    .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_traced_function(fentry_provider, parts, span, diagnostics); },
+    .match = match_traced_function,
+    .context = [](const Target& target, Host& host) { return traced_function_context(target, false, host); },
+    .section = [](const Target& target) { return "fentry/" + target.parts.back(); },
+    .attach = attach_traced_function,
+    .list = match_traced_function,
+    .pid_by_predicate = true,
+};
+
+}  // namespace awl

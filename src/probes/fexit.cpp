@@ -1,0 +1,24 @@
+#include "probes/registry.h"
+#include "probes/traced_function.h"
+
+namespace awl {
+
+static constexpr std::string_view aliases[] = {"fr", "kretfunc"};
+
+const Provider fexit_provider{
+    .name = "fexit",
+    .aliases = aliases,
+    .syntax = "fexit:[MODULE:]FUNCTION",
+    .doc = "Return of a kernel function, with typed arguments in args and the result in retval.",
+    .example = "fexit:vfs_read /retval < 0/ { @[retval] = count(); }",
+    .expand = Expand::program_per_match,
+    .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_traced_function(fexit_provider, parts, span, diagnostics); },
+    .match = match_traced_function,
+    .context = [](const Target& target, Host& host) { return traced_function_context(target, true, host); },
+    .section = [](const Target& target) { return "fexit/" + target.parts.back(); },
+    .attach = attach_traced_function,
+    .list = match_traced_function,
+    .pid_by_predicate = true,
+};
+
+}  // namespace awl

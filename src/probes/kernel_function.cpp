@@ -1,0 +1,140 @@
+#include "probes/kernel_function.h"
+
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/glob.h"
+#include "probes/btf_lookup.h"
+#include "probes/parts.h"
+
+namespace awl {
+namespace {
+
+// "name" or "name module", see Host::traceable_functions.
+struct Function {
+  std::string_view name, module;
+};
+Function split_function(std::string_view line) {
+  const size_t blank = line.find(' ');
+  if (blank == std::string_view::npos) return {line, {}};
+  std::string_view module = line.substr(blank + 1);
+  if (module.starts_with('[') && module.ends_with(']')) module = module.substr(1, module.size() - 2);
+  return {line.substr(0, blank), module};
+}
+
+// Whether the kernel's types know a function: quicker to find out than reading the list of all functions.
+bool known_by_btf(const std::string& name, Host& host) {
+  const auto types = host.kernel_btf();
+  return types && btf__find_by_name_kind(*types, name.c_str(), BTF_KIND_FUNC) > 0;
+}
+
+bool use_multi(std::span<const Target> matches, Host& host) {
+  const auto plain = [](const Target& target) { return target.parts.size() == 1 && !is_kernel_address(target) && target.parts[0].find('+') == std::string::npos; };
+  return matches.size() > 1 && std::ranges::all_of(matches, plain) && host.has_feature(Feature::kprobe_multi);
+}
+
+}  // namespace
+
+bool is_kernel_address(const Target& target) {
+  return target.parts.size() == 1 && !target.parts[0].empty() && std::isdigit(static_cast<unsigned char>(target.parts[0][0]));
+}
+
+std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
+  if (!check_part_count(provider, parts, 1, 2, span, diagnostics)) return std::nullopt;
+  Target target{&provider, {parts.begin(), parts.end()}};
+  std::string& function = target.parts.back();
+  if (has_parameter(function)) return target;
+  if (function.empty() || target.parts[0].empty()) {
+    diagnostics.report<Diag::probe_empty_part>(span, provider.name, function.empty() ? "function" : "module");
+    return std::nullopt;
+  }
+  if (is_kernel_address(target)) {
+    if (const auto address = parse_unsigned(function)) return target;
+    else diagnostics.report<Diag::probe_address>(span, address.error());
+    return std::nullopt;
+  }
+  const auto split = split_offset(function);
+  if (!split) {
+    diagnostics.report<Diag::probe_offset>(span, split.error());
+    return std::nullopt;
+  }
+  if (split->has_offset && ret) {
+    diagnostics.report<Diag::probe_offset_refused>(span).hint("a return probe is on the whole function");
+    return std::nullopt;
+  }
+  if (split->has_offset) function = split->offset == 0 ? split->function : fmt::format("{}+{}", split->function, split->offset);
+  return target;
+}
+
+Result<std::vector<Target>> match_kernel_function(const Target& target, Host& host) {
+  if (is_kernel_address(target)) return std::vector{target};
+  const bool has_module = target.parts.size() == 2;
+  const std::string module_pattern = has_module ? target.parts[0] : "*";
+  const std::string& written = target.parts.back();
+  const size_t plus = std::min(written.find('+'), written.size());
+  const std::string function = written.substr(0, plus), offset = written.substr(plus);
+  if (!has_module && !is_glob(function) && known_by_btf(function, host)) return std::vector{target};
+
+  AWL_TRY(lines, host.traceable_functions());
+  std::vector<Target> matches;
+  for (const std::string& line : lines) {
+    const Function found = split_function(line);
+    if (!glob_match(function, found.name)) continue;
+    if (has_module && !glob_match(module_pattern, found.module.empty() ? "vmlinux" : found.module)) continue;
+    Target match{target.provider, {}};
+    if (!found.module.empty()) match.parts.emplace_back(found.module);
+    else if (has_module && !is_glob(module_pattern)) match.parts.push_back(module_pattern);
+    match.parts.push_back(std::string(found.name) + offset);
+    matches.push_back(std::move(match));
+  }
+  std::ranges::sort(matches, {}, &Target::parts);
+  matches.erase(std::ranges::unique(matches, {}, &Target::parts).begin(), matches.end());
+  return matches;
+}
+
+std::string kernel_function_section(const Target& target, bool ret) {
+  const std::string kind = ret ? "kretprobe" : "kprobe";
+  const std::string& function = target.parts.back();
+  if (is_glob(target.text()) || has_parameter(function) || is_kernel_address(target)) return kind;
+  return kind + "/" + function;
+}
+
+Result<> prepare_kernel_functions(bpf_program* program, std::span<const Target> matches, Host& host) {
+  if (!use_multi(matches, host)) return {};
+  if (const int error = bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI); error != 0) return fail(-error, "cannot make a program for several kernel functions");
+  return {};
+}
+
+Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, bool ret, Host& host) {
+  std::vector<Link> links;
+  if (use_multi(request.matches, host)) {
+    std::vector<MultiTarget> targets;
+    for (size_t i = 0; i < request.matches.size(); ++i) targets.push_back({.symbol = request.matches[i].parts[0], .cookie = request.cookies ? request.first_cookie + i : 0});
+    AWL_TRY(link, host.attach_kprobe_multi(request.program, targets, ret));
+    links.push_back(std::move(link));
+    return links;
+  }
+  for (size_t i = 0; i < request.matches.size(); ++i) {
+    const Target& target = request.matches[i];
+    const uint64_t cookie = request.cookies ? request.first_cookie + i : 0;
+    std::string symbol;
+    uint64_t offset = 0;
+    if (is_kernel_address(target)) {
+      offset = parse_unsigned(target.parts[0]).value_or(0);
+    } else {
+      const auto split = split_offset(target.parts.back());
+      if (!split) return fail(0, "cannot attach to {}: {}", target.text(), split.error());
+      offset = split->offset;
+      symbol = split->function;
+      // The kernel understands "module:function" for functions of modules.
+      if (target.parts.size() == 2 && target.parts[0] != "vmlinux") symbol = target.parts[0] + ":" + symbol;
+    }
+    AWL_TRY(link, host.attach_kprobe(request.program, symbol, offset, ret, cookie));
+    links.push_back(std::move(link));
+  }
+  return links;
+}
+
+}  // namespace awl

@@ -1,0 +1,16 @@
+#pragma once
+// What kprobe and kretprobe share: [MODULE:]FUNCTION[+OFFSET], or an address.
+#include "probes/provider.h"
+
+namespace awl {
+
+std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
+// Functions that the kernel lets kprobes be put on; those of modules come as {module, function}.
+Result<std::vector<Target>> match_kernel_function(const Target& target, Host& host);
+bool is_kernel_address(const Target& target);
+std::string kernel_function_section(const Target& target, bool ret);
+// One multi link where the kernel has them and there are several plain functions; then the program must be loaded as such.
+Result<> prepare_kernel_functions(bpf_program* program, std::span<const Target> matches, Host& host);
+Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, bool ret, Host& host);
+
+}  // namespace awl

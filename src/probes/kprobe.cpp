@@ -1,0 +1,27 @@
+#include "probes/kernel_function.h"
+#include "probes/registers.h"
+#include "probes/registry.h"
+
+namespace awl {
+
+static constexpr std::string_view aliases[] = {"k"};
+
+const Provider kprobe_provider{
+    .name = "kprobe",
+    .aliases = aliases,
+    .syntax = "kprobe:[MODULE:]FUNCTION[+OFFSET]",
+    .doc = "Entry of a kernel function, or an instruction in it. Arguments are in arg0, arg1 ...; nearly every kernel allows it.",
+    .example = "kprobe:vfs_read { @[comm] = count(); }",
+    .expand = Expand::one_program,
+    .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_kernel_function(kprobe_provider, false, parts, span, diagnostics); },
+    .match = match_kernel_function,
+    .context = [](const Target&, Host&) -> Result<Context> { return register_context(false, false); },
+    .section = [](const Target& target) { return kernel_function_section(target, false); },
+    .prepare = prepare_kernel_functions,
+    .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, false, host); },
+    .list = match_kernel_function,
+    .needs_unsafe = is_kernel_address,
+    .pid_by_predicate = true,
+};
+
+}  // namespace awl

@@ -1,0 +1,26 @@
+#include "probes/registers.h"
+#include "probes/registry.h"
+#include "probes/user_function.h"
+
+namespace awl {
+
+static constexpr std::string_view aliases[] = {"u"};
+
+const Provider uprobe_provider{
+    .name = "uprobe",
+    .aliases = aliases,
+    .syntax = "uprobe:BINARY:FUNCTION[+OFFSET], or uprobe:BINARY:ADDRESS",
+    .doc = "Entry of a function in a program or library, or an instruction in it. Arguments are in arg0, arg1 ...",
+    .example = "uprobe:libc:malloc { @bytes = hist(arg0); }",
+    .expand = Expand::one_program,
+    .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_user_function(uprobe_provider, false, parts, span, diagnostics); },
+    .match = match_user_function,
+    .context = [](const Target&, Host&) -> Result<Context> { return register_context(false, true); },
+    // Without a target: that is resolved where the program runs.
+    .section = [](const Target&) -> std::string { return "uprobe"; },
+    .prepare = prepare_user_functions,
+    .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_user_functions(request, false, host); },
+    .list = match_user_function,
+};
+
+}  // namespace awl

@@ -1,0 +1,14 @@
+#pragma once
+// What uprobe and uretprobe share: BINARY:FUNCTION[+OFFSET] or BINARY:ADDRESS.
+#include "probes/provider.h"
+
+namespace awl {
+
+std::optional<Target> parse_user_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
+// {path, function[+offset] or address}; short names of libraries and programs are resolved to their paths.
+Result<std::vector<Target>> match_user_function(const Target& target, Host& host);
+// One multi link for each binary where the kernel has them and there are several matches.
+Result<> prepare_user_functions(bpf_program* program, std::span<const Target> matches, Host& host);
+Result<std::vector<Link>> attach_user_functions(const Provider::AttachRequest& request, bool ret, Host& host);
+
+}  // namespace awl
