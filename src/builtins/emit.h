@@ -65,6 +65,10 @@ class Emit {
 
   // --- kernel types (CO-RE relocated) ---
   virtual Value field_offset(Type structure, const Member& member) = 0;  // byte offset as 64-bit constant of the running kernel
+  // A bit-field of the running kernel: load `size` bytes (1, 2, 4 or 8) from field_offset() into the low bytes of a u64 (little-endian), shift
+  // it left by `left_shift` bits and then right by `right_shift`, arithmetically if signed. 64-bit constants.
+  enum class FieldFact : uint8_t { size, left_shift, right_shift };
+  virtual Value field_fact(Type structure, const Member& member, FieldFact fact);  // by default those of the layout compiled with
   virtual Value field_exists(Type structure, std::string_view member) = 0;
   virtual Value type_size(Type structure) = 0;
 

@@ -182,12 +182,12 @@ Type TypeTable::from_btf(uint32_t id, const std::string& module, AddressSpace sp
 }
 std::vector<std::string_view> TypeTable::structure_names() { return hidden_->kernel->structure_names(); }
 
-std::span<const Member> TypeTable::members(Type structure) {
+std::span<const Member> TypeTable::members(Type structure) const {
   if (structure->btf_id == 0) return structure->members;
   return hidden_->kernel->members(structure);
 }
 
-const Member* TypeTable::member(Type structure, std::string_view name) {
+const Member* TypeTable::member(Type structure, std::string_view name) const {
   std::span<const Member> all = members(structure);
   auto found = std::ranges::find(all, name, &Member::name);
   return found == all.end() ? nullptr : &*found;

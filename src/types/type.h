@@ -96,8 +96,8 @@ class TypeTable {
   // Names of the kernel's structures, for "did you mean".
   std::vector<std::string_view> structure_names();
   // Members of a structure in order, anonymous structures and unions flattened into it. Filled on first use.
-  std::span<const Member> members(Type structure);
-  const Member* member(Type structure, std::string_view name);
+  std::span<const Member> members(Type structure) const;
+  const Member* member(Type structure, std::string_view name) const;
 
   // What the user sees: "uint64", "string[16]", "struct task_struct *", "(int64,string[4])", "count_t".
   static std::string text(Type t);

@@ -1,0 +1,119 @@
+#pragma once
+// The verbs of builtins/emit.h on LLVM's IRBuilder.
+#include <llvm/IR/IRBuilder.h>
+
+#include <vector>
+
+#include "builtins/emit.h"
+#include "codegen/llvm_object.h"
+
+namespace awl::codegen {
+
+class LlvmEmit final : public Emit {
+ public:
+  // Begins the function of meta.programs[program].
+  LlvmEmit(Object& object, size_t program, const std::string& section, Span place);
+  // Ends it. Fails when it needs more scratch memory than the kernel can give.
+  Result<> finish();
+
+  Value imm(uint64_t value, unsigned bits) override;
+  Value bytes(std::string_view data) override;
+  Value zeros(uint32_t size) override;
+  Value null() override;
+  Value param(uint32_t index) override;
+  Value param_address(uint32_t index) override;
+
+  Value binary(Op op, Value a, Value b) override;
+  Value compare(Compare op, Value a, Value b) override;
+  Value select(Value condition, Value yes, Value no) override;
+  Value resize(Value v, unsigned bits, bool is_signed) override;
+  Value to_address(Value v) override;
+  unsigned width(Value v) override;
+
+  Value slot(uint32_t size, uint32_t align) override;
+  Value scratch(uint32_t size) override;
+  Value load(Value address, unsigned bits, uint32_t offset) override;
+  void store(Value address, Value v, uint32_t offset) override;
+  Value load_address(Value address, uint32_t offset) override;
+  void copy(Value to, Value from, uint32_t size) override;
+  void zero(Value to, uint32_t size) override;
+  using Emit::offset;
+  Value offset(Value address, Value bytes) override;
+  Value opaque(Value v) override;
+
+  Value field_offset(Type structure, const Member& member) override;
+  Value field_fact(Type structure, const Member& member, FieldFact fact) override;
+  Value field_exists(Type structure, std::string_view member) override;
+  Value type_size(Type structure) override;
+
+  Value context() override;
+  Value context_load(unsigned bits, uint32_t offset) override;
+  Value context_load(unsigned bits, const BytesAccess& at) override;
+  Value cookie(uint32_t feature_param) override;
+
+  Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect) override;
+  Value helper_address(uint32_t id, std::initializer_list<Value> args, Effect effect) override;
+
+  Value map(int32_t index) override;
+  Value named_map(std::string_view name) override;
+  Value global(uint64_t offset) override;
+  void atomic_add(Value address, Value v) override;
+
+  void branch(Value condition, const Code& yes, const Code& no, bool likely) override;
+  Value choose(Value condition, const Yield& yes, const Yield& no) override;
+  void scope(const Code& code) override;
+  void loop(Value from, Value to, uint64_t limit, const std::function<void(Value)>& body) override;
+  void leave_loop() override;
+  void next_turn() override;
+  void leave(Value result) override;
+
+  void at(Span span) override;
+
+ private:
+  struct Slot {
+    llvm::AllocaInst* storage = nullptr;
+    uint32_t size = 0;
+  };
+  struct LoopBlocks {
+    llvm::BasicBlock *next = nullptr, *end = nullptr;
+  };
+
+  Value wrap(llvm::Value* value);
+  llvm::Value* raw(Value v) const;
+  llvm::Value* number(Value v);   // an address becomes its number
+  llvm::Value* address(Value v);  // a number becomes an address
+  llvm::Value* condition(Value v);
+  llvm::IntegerType* integer(unsigned bits);
+  llvm::BasicBlock* block(const char* name);
+  void go(llvm::BasicBlock* to);  // branches there and goes on there
+  llvm::Value* at_offset(llvm::Value* address, uint64_t bytes);
+  llvm::AllocaInst* stack(uint32_t size, uint32_t align);
+  llvm::Value* divide(Op op, llvm::Value* a, llvm::Value* b);
+  llvm::CallInst* call(uint32_t id, llvm::ArrayRef<llvm::Value*> args, llvm::Type* result, Effect effect);
+  llvm::CallInst* call(uint32_t id, std::initializer_list<Value> args, llvm::Type* result, Effect effect);
+  llvm::Value* core(Type structure, const Member& member, CoreKind kind);
+  uint32_t chunk(llvm::Value* address) const;
+  // llvm_scratch.cpp
+  void place_scratch();
+  llvm::Instruction* scratch_use_point(llvm::SmallVectorImpl<llvm::Use*>& uses);
+  llvm::Value* claim_scratch(llvm::Instruction* before);
+  void release_scratch(llvm::Value* holder);
+
+  Object& object_;
+  size_t program_;
+  llvm::LLVMContext& context_;
+  llvm::Function* function_ = nullptr;
+  llvm::DISubprogram* subprogram_ = nullptr;
+  llvm::IRBuilder<> ir_;
+  llvm::BasicBlock *entry_ = nullptr, *exit_ = nullptr;
+  std::vector<llvm::Value*> values_;
+  std::vector<std::vector<Slot>> scopes_;
+  std::vector<LoopBlocks> loops_;
+  uint32_t stack_alive_ = 0;
+  llvm::Instruction* scratch_base_ = nullptr;  // stands for the area's address until finish()
+  uint32_t scratch_used_ = 0;
+  llvm::PHINode* result_ = nullptr;
+  llvm::ConstantInt* usual_result_ = nullptr;  // for a run that finds no scratch area
+};
+
+}  // namespace awl::codegen

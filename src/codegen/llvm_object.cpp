@@ -1,0 +1,194 @@
+#include "codegen/llvm_object.h"
+
+#include <linux/bpf.h>
+#include <llvm/IR/Constants.h>
+
+#include <algorithm>
+
+namespace awl::codegen {
+
+using artifact::Storage;
+
+namespace {
+
+constexpr uint32_t default_ring_bytes = 4 << 20;  // the run side sets its own size before load
+
+uint64_t align8(uint64_t n) { return (n + 7) / 8 * 8; }
+
+}  // namespace
+
+struct Object::MapShape {
+  bpf_map_type type{};
+  uint32_t max_entries = 1;
+  llvm::DIType* key = nullptr;
+  llvm::DIType* value = nullptr;
+};
+
+Object::Object(const Unit& u, StackLimits stack_limits)
+    : unit(u), meta(u.meta), limits(stack_limits), module(u.meta.source_name, context), debug(module, *u.sources, u.meta.source_name), core(module, debug) {
+  // The BPF backend makes .BTF from the debug information; naming a debug format it has no writer for keeps DWARF out.
+  module.addModuleFlag(llvm::Module::Warning, "CodeView", 1);
+  module.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
+  module.setTargetTriple("bpfel");
+  for (size_t i = 0; i < meta.maps.size(); ++i) map(static_cast<int32_t>(i));
+  if (!meta.sites.empty()) named_map(artifact::events_map);
+  if (meta.globals_size > 0) global(0);
+}
+
+llvm::GlobalVariable* Object::make_global(const std::string& name, llvm::Constant* value, bool constant, const char* section, llvm::DIType* type) {
+  auto* variable = llvm::cast<llvm::GlobalVariable>(module.getOrInsertGlobal(name, value->getType()));
+  variable->setInitializer(value);
+  variable->setConstant(constant);
+  variable->setAlignment(llvm::Align(8));
+  variable->setSection(section);
+  if (type) debug.describe(*variable, type);
+  return variable;
+}
+
+// A map definition as libbpf reads it from BTF: numbers are array bounds behind pointers.
+llvm::GlobalVariable* Object::make_map(const std::string& name, const MapShape& shape) {
+  auto number = [&](uint64_t n) { return debug.pointer(debug.array(debug.integer(4, true), 4, n)); };
+  std::vector<DebugMember> members = {{"type", number(shape.type)}, {"max_entries", number(shape.max_entries)}};
+  if (shape.key) members.push_back({"key", debug.pointer(shape.key)});
+  if (shape.value) members.push_back({"value", debug.pointer(shape.value)});
+  for (size_t i = 0; i < members.size(); ++i) {
+    members[i].offset = i * 64;
+    members[i].size = 64;
+  }
+  std::vector<llvm::Type*> pointers(members.size(), llvm::PointerType::get(context, 0));
+  llvm::Constant* empty = llvm::Constant::getNullValue(llvm::StructType::get(context, pointers));
+  return make_global(name, empty, false, ".maps", debug.structure("", members, members.size() * 8));
+}
+
+llvm::GlobalVariable* Object::map(int32_t index) {
+  const artifact::Map& m = meta.maps.at(static_cast<size_t>(index));
+  if (m.storage == Storage::global) return nullptr;
+  llvm::GlobalVariable*& known = maps_[m.elf_name];
+  if (known) return known;
+  MapShape shape{.max_entries = std::max(m.max_entries, 1u), .value = debug.value(m.value)};
+  auto info = unit.maps.find(m.name);
+  bool lru = info != unit.maps.end() && info->second.declared_type.find("lru") != std::string::npos;
+  switch (m.storage) {
+    case Storage::percpu_slot: shape.type = BPF_MAP_TYPE_PERCPU_ARRAY; break;
+    case Storage::percpu_hash: shape.type = lru ? BPF_MAP_TYPE_LRU_PERCPU_HASH : BPF_MAP_TYPE_PERCPU_HASH; break;
+    default: shape.type = lru ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH; break;
+  }
+  bool keyed = m.storage != Storage::percpu_slot && !m.key.empty();
+  shape.key = keyed ? debug.value(m.key[0]) : debug.integer(4, false);
+  return known = make_map(m.elf_name, shape);
+}
+
+llvm::GlobalVariable* Object::named_map(std::string_view name) {
+  if (name == artifact::scratch_map) return placeholder(scratch_variable_, "awl_scratch");
+  if (auto known = maps_.find(name); known != maps_.end()) return known->second;
+  MapShape shape{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = default_ring_bytes};
+  return maps_[std::string(name)] = make_map(std::string(name), shape);
+}
+
+// A stand-in until settle() knows size and contents.
+llvm::GlobalVariable* Object::placeholder(llvm::GlobalVariable*& variable, const char* name) {
+  if (!variable) variable = llvm::cast<llvm::GlobalVariable>(module.getOrInsertGlobal(std::string("placeholder.") + name, llvm::Type::getInt8Ty(context)));
+  return variable;
+}
+
+void Object::settle(llvm::GlobalVariable*& variable, const char* name, llvm::Constant* value, const char* section) {
+  uint64_t size = module.getDataLayout().getTypeAllocSize(value->getType());
+  llvm::GlobalVariable* real = make_global(name, value, std::string_view(section) == ".rodata", section, debug.array(debug.integer(1, false), 1, size));
+  if (variable) {
+    variable->replaceAllUsesWith(real);
+    variable->eraseFromParent();
+  }
+  variable = real;
+}
+
+namespace {
+
+llvm::Constant* at_offset(llvm::GlobalVariable* variable, uint64_t offset) {
+  if (offset == 0) return variable;
+  llvm::LLVMContext& context = variable->getContext();
+  llvm::Constant* index = llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), offset);
+  return llvm::ConstantExpr::getGetElementPtr(llvm::Type::getInt8Ty(context), variable, index);
+}
+
+}  // namespace
+
+llvm::Constant* Object::string(std::string_view data) {
+  auto [known, fresh] = string_offsets_.try_emplace(std::string(data), static_cast<uint32_t>(align8(strings_.size())));
+  if (fresh) {
+    strings_.resize(known->second);
+    strings_ += data;
+  }
+  return at_offset(placeholder(strings_variable_, "awl_strings"), known->second);
+}
+
+llvm::Constant* Object::zeros(uint32_t size) {
+  zeros_size_ = std::max(zeros_size_, size);
+  return placeholder(zeros_variable_, "awl_zeros");
+}
+
+llvm::Constant* Object::global(uint64_t offset) { return at_offset(placeholder(globals_variable_, "awl_globals"), offset); }
+
+llvm::Constant* Object::param(uint32_t index) { return at_offset(placeholder(params_variable_, "awl_params"), meta.params.at(index).offset); }
+
+uint32_t Object::feature_param(std::string_view name) {
+  uint32_t end = 0;
+  for (size_t i = 0; i < meta.params.size(); ++i) {
+    const artifact::Param& p = meta.params[i];
+    if (p.kind == artifact::ParamKind::feature && p.name == name) return static_cast<uint32_t>(i);
+    end = std::max(end, p.offset + p.size);
+  }
+  meta.params.push_back({.kind = artifact::ParamKind::feature, .name = std::string(name), .offset = static_cast<uint32_t>(align8(end)), .size = 8});
+  return static_cast<uint32_t>(meta.params.size() - 1);
+}
+
+void Object::make_scratch_map() {
+  llvm::DIType* byte = debug.integer(1, false);
+  std::vector<DebugMember> members = {{"busy", debug.integer(8, false), 0, 64}, {"bytes", debug.array(byte, 1, scratch_size), 64, scratch_size * 8ull}};
+  MapShape shape{.type = BPF_MAP_TYPE_PERCPU_ARRAY, .max_entries = scratch_areas, .key = debug.integer(4, false), .value = debug.structure("", members, scratch_size + 8ull)};
+  llvm::GlobalVariable* real = make_map(std::string(artifact::scratch_map), shape);
+  scratch_variable_->replaceAllUsesWith(real);
+  scratch_variable_->eraseFromParent();
+}
+
+void Object::make_section(const std::string& name, const char* section, llvm::ArrayRef<uint8_t> bytes) {
+  llvm::GlobalVariable* variable = make_global(name, llvm::ConstantDataArray::get(context, bytes), true, section, nullptr);
+  variable->setAlignment(llvm::Align(1));
+}
+
+void Object::finish() {
+  llvm::Type* byte = llvm::Type::getInt8Ty(context);
+  auto zero_bytes = [&](uint64_t size) { return llvm::Constant::getNullValue(llvm::ArrayType::get(byte, size)); };
+  if (scratch_variable_) make_scratch_map();
+  if (!meta.params.empty()) {
+    uint64_t size = 8;
+    for (const artifact::Param& p : meta.params) size = std::max<uint64_t>(size, align8(p.offset + p.size));
+    settle(params_variable_, "awl_params", zero_bytes(size), ".rodata");
+    // Its contents are set before load: the optimiser must not fold the zeros.
+    params_variable_->setExternallyInitialized(true);
+  }
+  if (globals_variable_) settle(globals_variable_, "awl_globals", zero_bytes(std::max<uint64_t>(meta.globals_size, 8)), ".bss");
+  if (strings_variable_) {
+    strings_.resize(align8(strings_.size()) + 8);
+    settle(strings_variable_, "awl_strings", llvm::ConstantDataArray::getString(context, strings_, false), ".rodata");
+  }
+  if (zeros_variable_) settle(zeros_variable_, "awl_zeros", zero_bytes(align8(zeros_size_)), ".rodata");
+  core.finish();
+  artifact::Bytes license(unit.config.license.begin(), unit.config.license.end());
+  license.push_back(0);
+  make_section("awl_license", "license", license);
+  artifact::Bytes encoded = artifact::encode(meta);
+  make_section("awl_meta", ".awl.meta", encoded);
+  debug.finish();
+}
+
+void Object::drop_unused() {
+  for (llvm::GlobalVariable* variable : {strings_variable_, zeros_variable_}) {
+    if (!variable) continue;
+    variable->removeDeadConstantUsers();
+    if (!variable->use_empty()) continue;
+    (variable == strings_variable_ ? strings_variable_ : zeros_variable_) = nullptr;
+    variable->eraseFromParent();
+  }
+}
+
+}  // namespace awl::codegen

@@ -1,0 +1,137 @@
+// LLVM's BPF target: set up once for each compilation, the passes that are run, the object file.
+#include <llvm/Analysis/AliasAnalysis.h>
+#include <llvm/Analysis/BasicAliasAnalysis.h>
+#include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/IR/DiagnosticInfo.h>
+#include <llvm/IR/DiagnosticPrinter.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Target/TargetOptions.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/ADCE.h>
+#include <llvm/Transforms/Scalar/DeadStoreElimination.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/GVN.h>
+#include <llvm/Transforms/Scalar/SROA.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+
+#include "codegen/llvm_object.h"
+
+extern "C" {
+void LLVMInitializeBPFTargetInfo();
+void LLVMInitializeBPFTarget();
+void LLVMInitializeBPFTargetMC();
+void LLVMInitializeBPFAsmPrinter();
+}
+
+namespace awl::codegen {
+
+std::unique_ptr<llvm::TargetMachine> make_target_machine() {
+  [[maybe_unused]] static const bool initialized = [] {
+    LLVMInitializeBPFTargetInfo();
+    LLVMInitializeBPFTarget();
+    LLVMInitializeBPFTargetMC();
+    LLVMInitializeBPFAsmPrinter();
+    return true;
+  }();
+  std::string error;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget("bpfel", error);
+  // v3 (32-bit registers, jumps and atomics) is what kernels from 5.10 on run; v4 needs 6.6.
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine("bpfel", "v3", "", llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+namespace {
+
+// Helper calls that only give an answer, which nobody uses. LLVM cannot be told "may be dropped, must not be merged": to it
+// these calls have an effect (llvm_emit.cpp, helper).
+struct DropUnusedCalls : llvm::PassInfoMixin<DropUnusedCalls> {
+  llvm::PreservedAnalyses run(llvm::Function& function, llvm::FunctionAnalysisManager&) {
+    llvm::SmallVector<llvm::Instruction*, 8> dead;
+    for (llvm::Instruction& i : llvm::instructions(function)) {
+      auto* call = llvm::dyn_cast<llvm::CallInst>(&i);
+      if (call && call->use_empty() && call->hasFnAttr("awl-droppable")) dead.push_back(call);
+    }
+    for (llvm::Instruction* i : dead) i->eraseFromParent();
+    if (dead.empty()) return llvm::PreservedAnalyses::all();
+    llvm::PreservedAnalyses kept;
+    kept.preserveSet<llvm::CFGAnalyses>();
+    return kept;
+  }
+};
+
+}  // namespace
+
+// A chosen few of the O2 passes: no inlining, loop or vector passes (there is nothing for them), and none that turns loops into
+// library calls, merges bounds checks into forms that the verifier cannot follow, or moves context accesses together.
+void optimize(llvm::Module& module, llvm::TargetMachine& target) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graphs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::TargetLibraryInfoImpl library(llvm::Triple(module.getTargetTriple()));
+  library.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
+  llvm::PassBuilder builder(&target);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graphs, modules);
+
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+  passes.addPass(llvm::EarlyCSEPass(true));
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(DropUnusedCalls());
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::GVNPass(llvm::GVNOptions().setPRE(false).setLoadPRE(false)));
+  passes.addPass(llvm::DSEPass());
+  passes.addPass(llvm::ADCEPass());
+  passes.addPass(DropUnusedCalls());
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  for (llvm::Function& function : module)
+    if (!function.isDeclaration()) passes.run(function, functions);
+}
+
+Result<artifact::Bytes> emit_object(llvm::Module& module, llvm::TargetMachine& target, bool& stack_exceeded) {
+  std::string errors;
+  struct Seen {
+    std::string& errors;
+    bool& stack_exceeded;
+  } seen{errors, stack_exceeded};
+  module.getContext().setDiagnosticHandlerCallBack(
+      [](const llvm::DiagnosticInfo* info, void* data) {
+        auto* to = static_cast<Seen*>(data);
+        std::string text;
+        llvm::raw_string_ostream out(text);
+        llvm::DiagnosticPrinterRawOStream printer(out);
+        info->print(printer);
+        if (out.str().find("stack") != std::string::npos) to->stack_exceeded = true;
+        if (info->getSeverity() == llvm::DS_Error || to->stack_exceeded) to->errors += (to->errors.empty() ? "" : "; ") + out.str();
+      },
+      &seen);
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream out(bytes);
+  llvm::legacy::PassManager passes;
+  bool unsupported = target.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile, true);
+  if (unsupported) return fail(0, "LLVM cannot write BPF object files");
+  passes.run(module);
+  module.getContext().setDiagnosticHandlerCallBack(nullptr, nullptr);
+  if (!errors.empty()) return fail(0, "code generation: {}", errors);
+  return artifact::Bytes(bytes.begin(), bytes.end());
+}
+
+std::string print(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, nullptr);
+  return out.str();
+}
+
+}  // namespace awl::codegen
