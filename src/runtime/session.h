@@ -15,20 +15,25 @@
 namespace awl {
 
 enum class Format : uint8_t { text, json };
+enum class Buffering : uint8_t { line, full, none };
 
 struct SessionOptions {
   std::vector<std::string> parameters;       // positional
   std::map<std::string, std::string> named;  // behind `--`
-  std::optional<int> pid;        // -p, or the child of -c
-  std::optional<int> child;      // -c
+  std::optional<int> pid;        // -p: filters events and narrows what is attached
+  std::optional<int> child;      // -c: narrows what can be attached to one process (uprobes, USDT, perf events)
   bool unsafe = false;
   bool quiet = false, verbose = false;
   bool warnings = true;          // --no-warnings switches off
   Format format = Format::text;
+  Buffering buffering = Buffering::line;
   std::FILE* output = stdout;
   std::FILE* messages = stderr;
   std::string verifier_log_file;  // -d verifier
   bool debug_libbpf = false, debug_verifier = false;
+  std::string btf_file;          // instead of the running kernel's BTF; empty: /sys/kernel/btf/vmlinux
+  bool dry_run = false;          // start() attaches and says nothing; begin probes do not run
+  bool color = false;            // of messages
 };
 
 class Session {
@@ -39,13 +44,18 @@ class Session {
   // Creates maps, sets parameters, loads programs, runs `begin` probes, attaches the rest and says "Attached N probes".
   // On failure nothing stays attached.
   virtual Result<> start() = 0;
+  // Exit status that belongs to a failed start(): 1 when there is nothing to attach, else 255.
+  virtual int failure_status() const = 0;
   // Handles events for at most `timeout`. False: the session wants to end (exit(), only begin/end probes, ...).
   virtual Result<bool> poll(std::chrono::milliseconds timeout) = 0;
   // Detaches, runs `end` probes, drains events, prints maps. Once.
   virtual Result<> stop() = 0;
+  // Makes poll() and stop() leave out what is still to be printed; may be called from a signal handler.
+  virtual void abandon() = 0;
   // Of exit(n).
   virtual int exit_status() const = 0;
-  // A file descriptor that becomes readable when poll() has work, for event loops (signals, child, REPL).
+  // A file descriptor that becomes readable when poll() has work, for event loops (signals, child, REPL). Events do not wake it: call
+  // poll() every few milliseconds besides. -1: the artifact has no events.
   virtual int poll_fd() const = 0;
 };
 

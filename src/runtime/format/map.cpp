@@ -1,0 +1,164 @@
+#include "runtime/format/map.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "runtime/format/histogram.h"
+#include "runtime/format/json.h"
+
+namespace awl {
+namespace {
+
+using artifact::Kind;
+using artifact::Map;
+using artifact::Type;
+
+std::vector<uint64_t> buckets(const MapRow& row) {
+  std::vector<uint64_t> counts(row.value.size() / 8);
+  if (!counts.empty()) memcpy(counts.data(), row.value.data(), counts.size() * 8);
+  return counts;
+}
+
+bool sorted_by_value(Kind kind) {
+  switch (kind) {
+    case Kind::integer:
+    case Kind::count:
+    case Kind::sum:
+    case Kind::min:
+    case Kind::max:
+    case Kind::avg:
+    case Kind::stats:
+    case Kind::hist:
+    case Kind::lhist: return true;
+    default: return false;
+  }
+}
+
+uint64_t quotient(uint64_t value, uint64_t by, bool is_signed) {
+  if (is_signed) return static_cast<uint64_t>(static_cast<int64_t>(value) / static_cast<int64_t>(by));
+  return value / by;
+}
+
+// What a row is ordered by, read with the value type's sign.
+uint64_t rank(const Map& map, const MapRow& row) {
+  if (is_histogram(map)) {
+    std::vector<uint64_t> counts = buckets(row);
+    return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+  }
+  bool is_signed = map.value.is_signed;
+  if (map.value.kind == Kind::integer) return load_integer(row.value, map.value.size, is_signed);
+  uint64_t first = load_integer(row.value, 8, false);
+  if (!is_statistics(map)) return first;
+  uint64_t updates = row.value.size() >= 16 ? load_integer(ValueBytes(row.value).subspan(8), 8, false) : 0;
+  return updates ? quotient(first, updates, is_signed) : 0;
+}
+
+// A copy of a value with its number divided: integers and totals; of statistics the average is meant, so updates are scaled instead.
+void append_divided(std::string& out, const Type& type, const MapRow& row, int64_t div, bool json, RenderContext& context) {
+  if (div == 0 || div == 1 || type.kind < Kind::count) {
+    if (type.kind != Kind::integer || div == 0 || div == 1) {
+      if (json)
+        append_json(out, type, row.value, context);
+      else
+        append_text(out, type, row.value, context);
+      return;
+    }
+  }
+  uint64_t by = static_cast<uint64_t>(div);
+  uint64_t first = load_integer(row.value, type.kind == Kind::integer ? type.size : 8, type.is_signed);
+  Type number{.kind = Kind::integer, .size = 8, .is_signed = type.is_signed};
+  auto append_number = [&](uint64_t value) {
+    ValueBytes bytes(reinterpret_cast<const uint8_t*>(&value), sizeof value);
+    if (json)
+      append_json(out, number, bytes, context);
+    else
+      append_text(out, number, bytes, context);
+  };
+  if (type.kind != Kind::avg && type.kind != Kind::stats) return append_number(quotient(first, by, type.is_signed));
+  uint64_t updates = row.value.size() >= 16 ? load_integer(ValueBytes(row.value).subspan(8), 8, false) : 0;
+  uint64_t average = updates ? quotient(quotient(first, updates, type.is_signed), by, type.is_signed) : 0;
+  if (type.kind == Kind::avg) return append_number(average);
+  out += fmt::format(json ? fmt::runtime("{{\"count\": {}, \"average\": ") : fmt::runtime("{{ .count = {}, .average = "), updates);
+  append_number(average);
+  out += json ? ", \"total\": " : ", .total = ";
+  append_number(first);
+  out += json ? "}" : " }";
+}
+
+std::span<const MapRow> selected(const std::vector<MapRow>& rows, MapPrint print) {
+  std::span<const MapRow> all(rows);
+  if (print.top > 0 && static_cast<uint64_t>(print.top) < all.size()) return all.last(static_cast<size_t>(print.top));
+  return all;
+}
+
+}  // namespace
+
+bool is_histogram(const Map& map) { return map.value.kind == Kind::hist || map.value.kind == Kind::lhist; }
+bool is_statistics(const Map& map) { return map.value.kind == Kind::avg || map.value.kind == Kind::stats; }
+
+void sort_rows(const Map& map, std::vector<MapRow>& rows) {
+  bool by_value = sorted_by_value(map.value.kind), is_signed = map.value.is_signed && !is_histogram(map);
+  std::vector<uint64_t> ranks(rows.size());
+  if (by_value) std::transform(rows.begin(), rows.end(), ranks.begin(), [&](const MapRow& row) { return rank(map, row); });
+  std::vector<size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    if (ranks[a] != ranks[b])
+      return is_signed ? static_cast<int64_t>(ranks[a]) < static_cast<int64_t>(ranks[b]) : ranks[a] < ranks[b];
+    if (!map.key.empty())
+      if (int by_key = compare_values(map.key[0], rows[a].key, rows[b].key)) return by_key < 0;
+    return a < b;
+  });
+  std::vector<MapRow> sorted;
+  sorted.reserve(rows.size());
+  for (size_t i : order) sorted.push_back(std::move(rows[i]));
+  rows = std::move(sorted);
+}
+
+void append_map_text(std::string& out, const Map& map, const std::vector<MapRow>& rows, MapPrint print, RenderContext& context) {
+  for (const MapRow& row : selected(rows, print)) {
+    out += map.name;
+    if (!map.key.empty()) {
+      out += '[';
+      append_key_text(out, map.key[0], row.key, context);
+      out += ']';
+    }
+    if (is_histogram(map)) {
+      out += ":\n";
+      append_histogram_text(out, map.histogram, buckets(row), print.div);
+    } else {
+      out += ": ";
+      append_divided(out, map.value, row, print.div, false, context);
+    }
+    out += '\n';
+  }
+}
+
+void append_map_json(std::string& out, const Map& map, const std::vector<MapRow>& rows, MapPrint print, RenderContext& context) {
+  out += fmt::format("{{\"type\": \"{}\", \"data\": {{", is_histogram(map) ? "hist" : is_statistics(map) ? "stats" : "map");
+  append_json_string(out, map.name);
+  out += ": ";
+  bool keyed = !map.key.empty(), first = true;
+  if (keyed || rows.empty()) out += '{';
+  for (const MapRow& row : selected(rows, print)) {
+    if (keyed) {
+      std::string key;
+      append_key_json(key, map.key[0], row.key, context);
+      if (!first) out += ", ";
+      append_json_string(out, key);
+      out += ": ";
+    }
+    first = false;
+    if (is_histogram(map))
+      append_histogram_json(out, map.histogram, buckets(row), print.div);
+    else
+      append_divided(out, map.value, row, print.div, true, context);
+  }
+  if (keyed || rows.empty()) out += '}';
+  out += "}}\n";
+}
+
+}  // namespace awl

@@ -1,0 +1,223 @@
+#include "runtime/maps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace awl {
+namespace {
+
+using artifact::Kind;
+using artifact::Map;
+using artifact::Storage;
+
+size_t rounded(size_t size) { return (size + 7) & ~size_t{7}; }
+bool is_percpu(const Map& map) { return map.storage == Storage::percpu_slot || map.storage == Storage::percpu_hash; }
+uint32_t key_size(const Map& map) { return map.key.empty() ? 4 : map.key[0].size; }
+
+// Bytes of one CPU's value.
+size_t value_size(const Map& map) {
+  switch (map.value.kind) {
+    case Kind::count: return 8;
+    case Kind::sum:
+    case Kind::min:
+    case Kind::max:
+    case Kind::avg:
+    case Kind::stats: return 16;
+    case Kind::hist:
+    case Kind::lhist: return size_t{8} * map.histogram.buckets;
+    default: return map.value.size;
+  }
+}
+
+size_t stored_size(const MapHandle& handle) {
+  size_t size = value_size(*handle.map);
+  return is_percpu(*handle.map) ? rounded(size) * handle.cpus : size;
+}
+
+uint64_t word(std::span<const uint8_t> bytes, size_t index) {
+  uint64_t value = 0;
+  if (bytes.size() >= 8 * index + 8) memcpy(&value, bytes.data() + 8 * index, 8);
+  return value;
+}
+
+MapRow make_row(const MapHandle& handle, std::span<const uint8_t> key, std::span<const uint8_t> value) {
+  MapRow row{.key = {key.begin(), key.end()}};
+  if (is_percpu(*handle.map))
+    row.value = merge_cpus(*handle.map, value, handle.cpus);
+  else
+    row.value.assign(value.begin(), value.end());
+  return row;
+}
+
+using Visit = std::function<void(std::span<const uint8_t> key, std::span<const uint8_t> value)>;
+
+Result<> visit_one_by_one(const MapHandle& handle, const Visit& visit) {
+  std::vector<uint8_t> key(key_size(*handle.map)), next(key.size()), value(stored_size(handle));
+  bool first = true;
+  while (bpf_map_get_next_key(handle.fd, first ? nullptr : key.data(), next.data()) == 0) {
+    first = false;
+    key = next;
+    // An element that is gone by now is not an error.
+    if (bpf_map_lookup_elem(handle.fd, key.data(), value.data()) == 0) visit(key, value);
+  }
+  if (errno != ENOENT) return fail(errno, "cannot read the map {}", handle.map->name);
+  return {};
+}
+
+// Whole buckets of the hash table in a call. Kernels or map types without it: EINVAL or ENOTSUPP, before anything was visited.
+Result<> visit_in_batches(const MapHandle& handle, const Visit& visit) {
+  size_t keys = key_size(*handle.map), values = stored_size(handle);
+  uint32_t room = std::min<uint32_t>(std::max<uint32_t>(handle.map->max_entries, 1), 1024);
+  // The position is opaque: 4 bytes for hash tables, for others a key.
+  std::vector<uint8_t> in(std::max<size_t>(keys, 8)), out(in.size()), key(keys * room), value(values * room);
+  bool first = true;
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  for (;;) {
+    uint32_t count = room;
+    int failed = bpf_map_lookup_batch(handle.fd, first ? nullptr : in.data(), out.data(), key.data(), value.data(), &count, &options);
+    int error = failed ? errno : 0;
+    if (error == ENOSPC) {  // one bucket holds more
+      room *= 2;
+      key.resize(keys * room);
+      value.resize(values * room);
+      continue;
+    }
+    if (error && error != ENOENT) {
+      if (first) return fail(error, "no batches");
+      return fail(error, "cannot read the map {}", handle.map->name);
+    }
+    for (uint32_t i = 0; i < count; ++i)
+      visit(std::span<const uint8_t>(key).subspan(i * keys, keys), std::span<const uint8_t>(value).subspan(i * values, values));
+    if (error == ENOENT) return {};
+    first = false;
+    in = out;
+  }
+}
+
+Result<> visit_all(const MapHandle& handle, const Visit& visit) {
+  bool any = false;
+  Result<> done = visit_in_batches(handle, [&](auto key, auto value) {
+    any = true;
+    visit(key, value);
+  });
+  if (done || any) return done;
+  return visit_one_by_one(handle, visit);
+}
+
+Result<std::vector<uint8_t>> read_slot(const MapHandle& handle) {
+  uint32_t zero = 0;
+  std::vector<uint8_t> values(stored_size(handle));
+  if (bpf_map_lookup_elem(handle.fd, &zero, values.data()) != 0) return fail(errno, "cannot read the map {}", handle.map->name);
+  return merge_cpus(*handle.map, values, handle.cpus);
+}
+
+Result<std::vector<std::vector<uint8_t>>> all_keys(const MapHandle& handle) {
+  std::vector<std::vector<uint8_t>> keys;
+  AWL_CHECK(visit_all(handle, [&](auto key, auto) { keys.emplace_back(key.begin(), key.end()); }));
+  return keys;
+}
+
+std::span<uint8_t> global_bytes(const MapHandle& handle, uint64_t offset, uint64_t size) {
+  if (offset > handle.globals.size() || size > handle.globals.size() - offset) return {};
+  return handle.globals.subspan(offset, size);
+}
+
+Result<> write_zeros_to_slot(const MapHandle& handle) {
+  uint32_t zero = 0;
+  std::vector<uint8_t> values(stored_size(handle));
+  if (bpf_map_update_elem(handle.fd, &zero, values.data(), BPF_ANY) != 0) return fail(errno, "cannot change the map {}", handle.map->name);
+  return {};
+}
+
+}  // namespace
+
+std::vector<uint8_t> merge_cpus(const Map& map, std::span<const uint8_t> values, uint32_t cpus) {
+  size_t size = value_size(map), stride = rounded(size);
+  std::vector<uint64_t> total(stride / 8);
+  for (uint32_t cpu = 0; cpu < cpus && (cpu + 1) * stride <= values.size(); ++cpu) {
+    std::span<const uint8_t> one = values.subspan(cpu * stride, size);
+    if (map.value.kind == Kind::min || map.value.kind == Kind::max) {
+      uint64_t value = word(one, 0), updates = word(one, 1);
+      if (!updates) continue;
+      bool less = map.value.is_signed ? static_cast<int64_t>(value) < static_cast<int64_t>(total[0]) : value < total[0];
+      if (!total[1] || (value != total[0] && less == (map.value.kind == Kind::min))) total[0] = value;
+      total[1] += updates;
+    } else {
+      for (size_t i = 0; i < total.size(); ++i) total[i] += word(one, i);
+    }
+  }
+  std::vector<uint8_t> merged(size);
+  if (size) memcpy(merged.data(), total.data(), size);
+  return merged;
+}
+
+bool is_updated(const Map& map, std::span<const uint8_t> merged) {
+  switch (map.value.kind) {
+    case Kind::sum:
+    case Kind::min:
+    case Kind::max:
+    case Kind::avg:
+    case Kind::stats: return word(merged, 1) != 0;
+    default: return std::any_of(merged.begin(), merged.end(), [](uint8_t byte) { return byte != 0; });
+  }
+}
+
+MapRow zero_row(const Map& map) { return {.value = std::vector<uint8_t>(value_size(map))}; }
+
+Result<std::vector<MapRow>> read_map(const MapHandle& handle) {
+  const Map& map = *handle.map;
+  std::vector<MapRow> rows;
+  if (map.storage == Storage::global) {
+    std::span<uint8_t> set = global_bytes(handle, map.set_offset, 8), value = global_bytes(handle, map.offset, map.value.size);
+    if (word(set, 0)) rows.push_back({.value = {value.begin(), value.end()}});
+    return rows;
+  }
+  if (map.storage == Storage::percpu_slot) {
+    AWL_TRY(value, read_slot(handle));
+    if (handle.zeroed || is_updated(map, value)) rows.push_back({.value = std::move(value)});
+    return rows;
+  }
+  AWL_CHECK(visit_all(handle, [&](auto key, auto value) { rows.push_back(make_row(handle, key, value)); }));
+  return rows;
+}
+
+Result<> clear_map(MapHandle& handle) {
+  const Map& map = *handle.map;
+  handle.zeroed = false;
+  if (map.storage == Storage::global) {
+    std::span<uint8_t> set = global_bytes(handle, map.set_offset, 8), value = global_bytes(handle, map.offset, map.value.size);
+    std::fill(set.begin(), set.end(), uint8_t{0});
+    std::fill(value.begin(), value.end(), uint8_t{0});
+    return {};
+  }
+  if (map.storage == Storage::percpu_slot) return write_zeros_to_slot(handle);
+  AWL_TRY(keys, all_keys(handle));
+  for (const std::vector<uint8_t>& key : keys)
+    if (bpf_map_delete_elem(handle.fd, key.data()) != 0 && errno != ENOENT) return fail(errno, "cannot change the map {}", map.name);
+  return {};
+}
+
+Result<> zero_map(MapHandle& handle) {
+  const Map& map = *handle.map;
+  if (map.storage == Storage::global) {
+    std::span<uint8_t> value = global_bytes(handle, map.offset, map.value.size);
+    std::fill(value.begin(), value.end(), uint8_t{0});
+    return {};
+  }
+  if (map.storage == Storage::percpu_slot) {
+    AWL_TRY(value, read_slot(handle));
+    handle.zeroed = handle.zeroed || is_updated(map, value);
+    return write_zeros_to_slot(handle);
+  }
+  AWL_TRY(keys, all_keys(handle));
+  std::vector<uint8_t> zeros(stored_size(handle));
+  for (const std::vector<uint8_t>& key : keys)
+    if (bpf_map_update_elem(handle.fd, key.data(), zeros.data(), BPF_EXIST) != 0 && errno != ENOENT)
+      return fail(errno, "cannot change the map {}", map.name);
+  return {};
+}
+
+}  // namespace awl

@@ -1,0 +1,124 @@
+#include "runtime/params.h"
+
+#include <bpf/libbpf.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+
+#include "probes/features.h"
+#include "runtime/clock.h"
+
+namespace awl {
+namespace {
+
+using artifact::Param;
+using artifact::ParamKind;
+
+// Inode number of the initial pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+constexpr uint64_t initial_pid_namespace = 0xEFFFFFFC;
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+  bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  int base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    base = 16;
+    text.remove_prefix(2);
+  }
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return negative ? 0 - value : value;
+}
+
+Result<uint64_t> positional_number(const Param& param, const SessionOptions& options) {
+  if (param.index == 0 || param.index > options.parameters.size()) return uint64_t{0};
+  const std::string& text = options.parameters[param.index - 1];
+  if (std::optional<uint64_t> number = parse_number(text)) return *number;
+  return fail_text(0, fmt::format("positional parameter ${} is '{}', but the program uses it as a number", param.index, text),
+                   "give an integer, or read the parameter with str($N) in the script");
+}
+
+Result<uint64_t> option_number(const Param& param, const SessionOptions& options) {
+  auto given = options.named.find(param.name);
+  std::string text = given == options.named.end() ? param.text : given->second;
+  if (text == "true") return uint64_t{1};
+  if (text == "false" || text.empty()) return uint64_t{0};
+  if (std::optional<uint64_t> number = parse_number(text)) return *number;
+  return fail(0, "program command line option --{} invalid integer (value: {})", param.name, text);
+}
+
+Result<uint64_t> number_of(const Param& param, const SessionOptions& options, Host& host) {
+  struct stat pid_namespace {};
+  switch (param.kind) {
+    case ParamKind::pid: return static_cast<uint64_t>(options.pid.value_or(0));
+    case ParamKind::start_ns: return clock_now(CLOCK_BOOTTIME);
+    case ParamKind::ncpus: return static_cast<uint64_t>(std::max(1, libbpf_num_possible_cpus()));
+    case ParamKind::child_pid: return static_cast<uint64_t>(options.child.value_or(0));
+    case ParamKind::positional_number: return positional_number(param, options);
+    case ParamKind::positional_count: return options.parameters.size();
+    case ParamKind::kernel_symbol: return host.kernel_symbol(param.name);
+    case ParamKind::pid_namespace_dev:
+    case ParamKind::pid_namespace_ino:
+      if (stat("/proc/self/ns/pid", &pid_namespace) != 0 || pid_namespace.st_ino == initial_pid_namespace) return uint64_t{0};
+      return param.kind == ParamKind::pid_namespace_dev ? pid_namespace.st_dev : pid_namespace.st_ino;
+    case ParamKind::feature: {
+      std::optional<Feature> feature = find_feature(param.name);
+      if (!feature) return fail(0, "the program asks for the unknown kernel feature '{}'", param.name);
+      return uint64_t{host.has_feature(*feature)};
+    }
+    case ParamKind::option_number: return option_number(param, options);
+    default: return uint64_t{0};
+  }
+}
+
+std::string text_of(const Param& param, const SessionOptions& options) {
+  if (param.kind == ParamKind::option_text) {
+    auto given = options.named.find(param.name);
+    return given == options.named.end() ? param.text : given->second;
+  }
+  return param.index >= 1 && param.index <= options.parameters.size() ? options.parameters[param.index - 1] : "";
+}
+
+}  // namespace
+
+Result<> fill_params(const artifact::Meta& meta, const SessionOptions& options, Host& host, std::span<uint8_t> block) {
+  for (const Param& param : meta.params) {
+    if (param.offset > block.size() || param.size > block.size() - param.offset)
+      return fail(0, "damaged object: a parameter lies outside of {}", artifact::params_symbol);
+    std::span<uint8_t> place = block.subspan(param.offset, param.size);
+    std::fill(place.begin(), place.end(), uint8_t{0});
+    if (param.kind == ParamKind::positional_text || param.kind == ParamKind::option_text) {
+      std::string text = text_of(param, options);
+      if (!place.empty()) memcpy(place.data(), text.data(), std::min(text.size(), place.size() - 1));
+      continue;
+    }
+    AWL_TRY(value, number_of(param, options, host));
+    memcpy(place.data(), &value, std::min<size_t>(sizeof value, place.size()));
+  }
+  return {};
+}
+
+Result<std::string> substitute_parameters(std::string_view text, const SessionOptions& options) {
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    size_t end = i + 1;
+    while (text[i] == '$' && end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
+    if (end == i + 1) {
+      out += text[i++];
+      continue;
+    }
+    size_t number = 0;
+    std::from_chars(text.data() + i + 1, text.data() + end, number);
+    if (number == 0 || number > options.parameters.size())
+      return fail_text(0, fmt::format("the probe needs the positional parameter ${}", number), "give it behind the program, or behind --");
+    out += options.parameters[number - 1];
+    i = end;
+  }
+  return out;
+}
+
+}  // namespace awl

@@ -1,0 +1,41 @@
+#pragma once
+// Names of addresses and ids on this machine, each source read when first asked for.
+#include <map>
+#include <memory>
+
+#include "artifact/schema.h"
+#include "probes/host.h"
+#include "runtime/format/names.h"
+#include "runtime/kernel_symbols.h"
+
+namespace awl {
+
+class MachineNames : public Names {
+ public:
+  MachineNames(const artifact::Meta& meta, Host& host, bool demangle);
+  ~MachineNames() override;
+
+  std::optional<SymbolName> kernel_symbol(uint64_t address) override;
+  std::optional<SymbolName> user_symbol(uint64_t address, uint32_t pid) override;
+  std::string user_name(uint64_t uid) override;
+  std::string cgroup_path(uint64_t id, std::string_view filter) override;
+  std::string probe(uint64_t id) override;
+  std::string timestamp(uint64_t nanoseconds, std::string_view format, uint32_t clock) override;
+  std::string_view string(uint64_t index) override;
+
+  // The attach points that a program's matches stand for; see Kind::probe.
+  void set_matches(size_t program, std::vector<std::string> names);
+  // Reads a process's memory map now, so that its addresses can be named after it has ended.
+  void remember_process(uint32_t pid);
+
+ private:
+  const artifact::Meta* meta_;
+  Host* host_;
+  bool demangle_;
+  std::unique_ptr<KernelSymbols> kernel_;
+  std::map<uint32_t, void*> processes_;  // BCC's symbol caches
+  std::map<uint64_t, std::string> users_, cgroups_;
+  std::map<size_t, std::vector<std::string>> matches_;
+};
+
+}  // namespace awl
