@@ -50,8 +50,6 @@ class Session {
   virtual Result<bool> poll(std::chrono::milliseconds timeout) = 0;
   // Detaches, runs `end` probes, drains events, prints maps. Once.
   virtual Result<> stop() = 0;
-  // Makes poll() and stop() leave out what is still to be printed; may be called from a signal handler.
-  virtual void abandon() = 0;
   // Of exit(n).
   virtual int exit_status() const = 0;
   // A file descriptor that becomes readable when poll() has work, for event loops (signals, child, REPL). Events do not wake it: call

@@ -41,13 +41,6 @@ void append_integer(std::string& out, uint64_t value, bool is_signed, Notation n
     put(out, "{}", value);
 }
 
-void append_string(std::string& out, std::string_view text, Notation notation) {
-  if (notation == Notation::json)
-    append_json_string(out, text);
-  else
-    out += text;
-}
-
 void append_inet(std::string& text, ValueBytes bytes) {
   uint64_t family = load_integer(bytes, 4, false);
   uint8_t address[16] = {};

@@ -1,0 +1,240 @@
+#include "runtime/events.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <ctime>
+
+#include "runtime/clock.h"
+#include "runtime/config.h"
+#include "runtime/format/json.h"
+#include "runtime/load.h"
+
+namespace awl {
+
+using artifact::Action;
+using artifact::Kind;
+using artifact::Site;
+
+EventHandler::EventHandler(const artifact::Meta& meta, const SessionOptions& options, Names& names, std::vector<MapHandle>& maps, Output& output,
+                           Messages& messages)
+    : meta_(&meta),
+      json_(options.format == Format::json),
+      trailer_(setting(meta, "str_trunc_trailer", "..")),
+      max_cat_bytes_(number_setting(meta, "max_cat_bytes", 10240)),
+      maps_(&maps),
+      output_(&output),
+      messages_(&messages),
+      context_{.names = names, .trailer = trailer_} {
+  formats_.resize(meta.sites.size());
+  for (size_t i = 0; i < meta.sites.size(); ++i) {
+    Action action = meta.sites[i].action;
+    bool formats = action == Action::printf || action == Action::errorf || action == Action::warnf || action == Action::cat || action == Action::system;
+    if (formats) formats_[i] = parse_format(meta.sites[i].text);
+  }
+}
+
+void EventHandler::say(std::string_view type, std::string_view text) {
+  std::string& out = output_->text();
+  if (!json_) {
+    out += text;
+    return;
+  }
+  out += "{\"type\": \"";
+  out += type;
+  out += "\", \"data\": ";
+  append_json_string(out, text);
+  out += "}\n";
+}
+
+std::string EventHandler::formatted(size_t site, ValueBytes payload) {
+  std::string text;
+  append_format(text, formats_[site], meta_->sites[site].args, payload, context_);
+  return text;
+}
+
+void EventHandler::handle(std::span<const uint8_t> record) {
+  if (ended) return;
+  uint64_t index = load_integer(record, 4, false);
+  if (record.size() < 8 || index >= meta_->sites.size()) return messages_->error("an event that the object does not describe was dropped");
+  const Site& site = meta_->sites[index];
+  ValueBytes payload = record.subspan(8);
+  switch (site.action) {
+    case Action::printf:
+      if (json_)
+        say("printf", formatted(index, payload));
+      else
+        append_format(output_->text(), formats_[index], site.args, payload, context_);
+      break;
+    case Action::print_value:
+    case Action::print_element: print_value(site, payload); break;
+    case Action::print_map:
+      if (site.map >= 0) print_map(static_cast<size_t>(site.map), {.top = site.top, .div = site.div}, false);
+      break;
+    case Action::clear:
+    case Action::zero:
+      if (site.map >= 0) {
+        MapHandle& map = maps_->at(static_cast<size_t>(site.map));
+        if (Result<> done = site.action == Action::clear ? clear_map(map) : zero_map(map); !done) failed(done.error());
+      }
+      break;
+    case Action::exit: {
+      uint8_t storage[8];
+      const artifact::Type* type = site.args.empty() ? nullptr : &site.args[0].type.at(0);
+      exit_code = type ? static_cast<int>(load_integer(element_bytes(site.args[0], payload, storage), type->size, type->is_signed) & 255) : 0;
+      ended = true;
+      break;
+    }
+    case Action::time: say("time", format_time(clock_now(CLOCK_REALTIME), site.text)); break;
+    case Action::join: join(site, payload); break;
+    case Action::cat: cat(formatted(index, payload)); break;
+    case Action::system: run_shell(formatted(index, payload)); break;
+    case Action::errorf: report(site, "errorf", "ERROR", formatted(index, payload)); break;
+    case Action::warnf: report(site, "warnf", "WARNING", formatted(index, payload)); break;
+    case Action::runtime_error: runtime_error(site, payload); break;
+    case Action::strftime: break;  // a value, not an event
+  }
+  output_->settle();
+}
+
+void EventHandler::print_value(const Site& site, ValueBytes payload) {
+  if (site.args.empty()) return;
+  uint8_t storage[8];
+  ValueBytes bytes = element_bytes(site.args[0], payload, storage);
+  std::string& out = output_->text();
+  if (!json_) {
+    append_text(out, site.args[0].type.at(0), bytes, context_);
+    out += '\n';
+    return;
+  }
+  out += "{\"type\": \"value\", \"data\": ";
+  append_json(out, site.args[0].type.at(0), bytes, context_);
+  out += "}\n";
+}
+
+void EventHandler::print_map(size_t index, MapPrint print, bool at_exit) {
+  const MapHandle& handle = maps_->at(index);
+  const artifact::Map& map = *handle.map;
+  Result<std::vector<MapRow>> rows = read_map(handle);
+  if (!rows) return failed(rows.error());
+  sort_rows(map, *rows);
+  bool scalar = map.key.empty();
+  // A scalar that was cleared or never set prints as zero when asked for; at the end it does not print.
+  if (rows->empty() && scalar && !at_exit && !is_histogram(map)) rows->push_back(zero_row(map));
+  if (json_) {
+    if (!rows->empty() || is_statistics(map)) append_map_json(output_->text(), map, *rows, print, context_);
+  } else {
+    append_map_text(output_->text(), map, *rows, print, context_);
+  }
+}
+
+void EventHandler::join(const Site& site, ValueBytes payload) {
+  std::string text;
+  for (const artifact::Element& element : site.args) {
+    uint8_t storage[8];
+    ValueBytes bytes = element_bytes(element, payload, storage);
+    const artifact::Type& type = element.type.at(0);
+    if (type.kind != Kind::array) {
+      append_text(text, type, bytes, context_);
+      continue;
+    }
+    const artifact::Type& item = type.elements.at(0).type.at(0);
+    for (uint32_t i = 0; i < type.count && (i + 1) * size_t{item.size} <= bytes.size(); ++i) {
+      std::string_view word = string_content(bytes.subspan(i * size_t{item.size}, item.size));
+      if (word.empty()) break;
+      if (i) text += site.text.empty() ? " " : site.text;
+      text += word;
+    }
+  }
+  if (!json_) text += '\n';
+  say("join", text);
+}
+
+void EventHandler::cat(const std::string& path) {
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) {
+    output_->write_through();
+    messages_->error(fmt::format("failed to open file '{}' ({})", path, strerror(errno)));
+    return;
+  }
+  std::string text(max_cat_bytes_, '\0');
+  size_t size = 0;
+  for (ssize_t got = 1; got > 0 && size < text.size(); size += static_cast<size_t>(std::max<ssize_t>(got, 0)))
+    got = read(file.get(), text.data() + size, text.size() - size);
+  text.resize(size);
+  say("cat", text);
+}
+
+void EventHandler::run_shell(const std::string& command) {
+  output_->write_through();
+  std::FILE* shell = popen(command.c_str(), "re");
+  if (!shell) return messages_->error(fmt::format("cannot run the shell ({})", strerror(errno)));
+  std::string text;
+  char buffer[4096];
+  while (size_t size = fread(buffer, 1, sizeof buffer, shell)) text.append(buffer, size);
+  int status = pclose(shell);
+  if (!text.empty()) say("syscall", text);
+  if (status == 0) return;
+  output_->write_through();
+  if (WIFEXITED(status))
+    messages_->error(fmt::format("command exited with code {} ({})", WEXITSTATUS(status), command));
+  else
+    messages_->error(fmt::format("command was ended by signal {} ({})", WIFSIGNALED(status) ? WTERMSIG(status) : 0, command));
+}
+
+void EventHandler::report(const Site& site, std::string_view json_type, std::string_view word, std::string_view text) {
+  bool warning = word == "WARNING";
+  if (warning && !messages_->warnings()) return;
+  if (json_) {
+    std::string& out = output_->text();
+    out += fmt::format("{{\"type\": \"{}\", \"msg\": ", json_type);
+    append_json_string(out, text);
+    out += ", \"filename\": ";
+    append_json_string(out, meta_->source_name);
+    out += fmt::format(", \"line\": {}, \"col\": {}}}\n", site.line, site.column);
+    return;
+  }
+  output_->write_through();
+  std::string_view on = !messages_->color() ? "" : warning ? "\033[33m" : "\033[31m";
+  messages_->plain(fmt::format("{}{}:{}:{}-{}: {}: {}{}", on, meta_->source_name, site.line, site.column, site.column_end, word, text,
+                               on.empty() ? "" : "\033[0m"));
+}
+
+void EventHandler::runtime_error(const Site& site, ValueBytes payload) {
+  if (!messages_->warnings()) return;
+  auto code = static_cast<int64_t>(load_integer(payload, 8, true));
+  std::string text = site.text.empty() ? strerror(static_cast<int>(code < 0 ? -code : code)) : site.text;
+  if (json_ && !site.helper.empty()) {
+    std::string& out = output_->text();
+    out += "{\"type\": \"helper_error\", \"msg\": ";
+    append_json_string(out, text);
+    out += ", \"helper\": ";
+    append_json_string(out, site.helper);
+    out += fmt::format(", \"retcode\": {}, \"filename\": ", code);
+    append_json_string(out, meta_->source_name);
+    out += fmt::format(", \"line\": {}, \"col\": {}}}\n", site.line, site.column);
+    return;
+  }
+  report(site, "runtime_error", "WARNING", text);
+  if (json_) return;
+  if (!site.helper.empty()) messages_->plain(fmt::format("Additional Info - helper: {}, retcode: {}", site.helper, code));
+  std::string shown, marked;
+  for (size_t i = 0; i < site.source_line.size(); ++i) {
+    bool tab = site.source_line[i] == '\t';
+    shown += tab ? std::string(4, ' ') : std::string(1, site.source_line[i]);
+    char mark = i + 1 >= site.column && i + 1 < site.column_end ? '~' : ' ';
+    marked += std::string(tab ? 4 : 1, mark);
+  }
+  marked.resize(marked.find_last_not_of(' ') + 1);
+  if (!shown.empty()) messages_->plain(shown + "\n" + marked);
+}
+
+void EventHandler::failed(const Error& error) {
+  output_->write_through();
+  messages_->error(error.text());
+}
+
+}  // namespace awl

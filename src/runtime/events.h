@@ -1,0 +1,51 @@
+#pragma once
+// What a script's asynchronous calls do when their events arrive.
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "artifact/schema.h"
+#include "runtime/format/printf.h"
+#include "runtime/maps.h"
+#include "runtime/messages.h"
+#include "runtime/output.h"
+#include "runtime/session.h"
+
+namespace awl {
+
+class EventHandler {
+ public:
+  EventHandler(const artifact::Meta& meta, const SessionOptions& options, Names& names, std::vector<MapHandle>& maps, Output& output, Messages& messages);
+
+  // A record of the ring buffer: u32 site, u32 zero, payload. Records that do not fit the description are reported, never trusted.
+  void handle(std::span<const uint8_t> record);
+  // Prints a map as print(@m) does, or as at the end of the run (nothing for what holds nothing).
+  void print_map(size_t index, MapPrint print, bool at_exit);
+
+  // Set by exit(n); later records are dropped until the session takes it back.
+  std::optional<int> exit_code;
+  bool ended = false;
+
+ private:
+  std::string formatted(size_t site, ValueBytes payload);
+  void say(std::string_view type, std::string_view text);
+  void report(const artifact::Site& site, std::string_view json_type, std::string_view word, std::string_view text);
+  void print_value(const artifact::Site& site, ValueBytes payload);
+  void join(const artifact::Site& site, ValueBytes payload);
+  void cat(const std::string& path);
+  void run_shell(const std::string& command);
+  void runtime_error(const artifact::Site& site, ValueBytes payload);
+  void failed(const Error& error);
+
+  const artifact::Meta* meta_;
+  bool json_;
+  std::string trailer_;
+  uint64_t max_cat_bytes_;
+  std::vector<MapHandle>* maps_;
+  Output* output_;
+  Messages* messages_;
+  RenderContext context_;
+  std::vector<std::vector<FormatPiece>> formats_;  // of each site
+};
+
+}  // namespace awl

@@ -1,0 +1,313 @@
+#include "runtime/load.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdarg>
+#include <cstring>
+
+#include "runtime/config.h"
+#include "runtime/params.h"
+
+namespace awl {
+namespace {
+
+using artifact::Meta;
+
+constexpr uint64_t default_ring_bytes = 4u << 20;
+
+// What libbpf says goes to this place while an object is opened and loaded; its callback has no context argument.
+struct LibbpfLog {
+  std::string text;
+  bool show = false;
+  std::FILE* file = nullptr;
+};
+thread_local LibbpfLog* libbpf_log = nullptr;
+
+int keep_libbpf_message(libbpf_print_level level, const char* format, va_list arguments) {
+  if (!libbpf_log || (level == LIBBPF_DEBUG && !libbpf_log->show)) return 0;
+  char line[2048];
+  int size = vsnprintf(line, sizeof line, format, arguments);
+  if (libbpf_log->show) fputs(line, libbpf_log->file);
+  if (level == LIBBPF_WARN && size > 0 && libbpf_log->text.size() < 65536) libbpf_log->text += line;
+  return 0;
+}
+
+struct LibbpfLogScope {
+  explicit LibbpfLogScope(LibbpfLog& log) {
+    libbpf_log = &log;
+    libbpf_set_print(keep_libbpf_message);
+  }
+  ~LibbpfLogScope() { libbpf_log = nullptr; }
+};
+
+// The extent of a variable in a data section of the object, from its BTF.
+struct Extent {
+  uint32_t offset = 0, size = 0;
+};
+std::optional<Extent> find_variable(const bpf_object* object, std::string_view section, std::string_view name) {
+  const btf* types = bpf_object__btf(object);
+  if (!types) return std::nullopt;
+  int id = btf__find_by_name_kind(types, std::string(section).c_str(), BTF_KIND_DATASEC);
+  if (id < 0) return std::nullopt;
+  const btf_type* list = btf__type_by_id(types, static_cast<uint32_t>(id));
+  const btf_var_secinfo* entries = btf_var_secinfos(list);
+  for (uint32_t i = 0; i < btf_vlen(list); ++i) {
+    const btf_type* variable = btf__type_by_id(types, entries[i].type);
+    if (variable && name == btf__name_by_offset(types, variable->name_off)) return Extent{entries[i].offset, entries[i].size};
+  }
+  return std::nullopt;
+}
+
+// The memory of an internal map (".rodata", ".bss") that a variable occupies.
+std::span<uint8_t> variable_bytes(const bpf_object* object, std::string_view section, std::string_view name) {
+  std::optional<Extent> extent = find_variable(object, section, name);
+  if (!extent) return {};
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    std::string_view map_name = bpf_map__name(map);
+    size_t dot = map_name.rfind('.');
+    if (!bpf_map__is_internal(map) || dot == map_name.npos || map_name.substr(dot) != section) continue;
+    size_t size = 0;
+    auto* bytes = static_cast<uint8_t*>(bpf_map__initial_value(map, &size));
+    if (bytes && extent->offset <= size && extent->size <= size - extent->offset) return {bytes + extent->offset, extent->size};
+  }
+  return {};
+}
+
+uint64_t ring_bytes(const Meta& meta) {
+  uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE)), memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * page;
+  uint64_t pages = number_setting(meta, "perf_rb_pages", 0);
+  uint64_t bytes = pages ? pages * page : std::min(default_ring_bytes, memory / 128);
+  return std::bit_ceil(std::clamp<uint64_t>(bytes, page, 1u << 30));
+}
+
+Result<> size_maps(bpf_object* object, const Meta& meta) {
+  if (bpf_map* events = bpf_object__find_map_by_name(object, std::string(artifact::events_map).c_str()))
+    bpf_map__set_max_entries(events, static_cast<uint32_t>(ring_bytes(meta)));
+  uint64_t keys = number_setting(meta, "max_map_keys", 0);
+  for (const artifact::Map& map : meta.maps) {
+    if (map.elf_name.empty() || map.storage == artifact::Storage::percpu_slot) continue;
+    bpf_map* found = bpf_object__find_map_by_name(object, map.elf_name.c_str());
+    if (!found) return fail(0, "damaged object: it has no map '{}'", map.elf_name);
+    if (map.default_size && keys) bpf_map__set_max_entries(found, static_cast<uint32_t>(std::min<uint64_t>(keys, UINT32_MAX)));
+  }
+  return {};
+}
+
+// A target as it is on this run: positional parameters filled in, checked again by its provider.
+Result<Target> run_target(const LoadedProgram& program, const SessionOptions& options) {
+  Target target{.provider = program.provider, .parts = program.row->target};
+  bool changed = false;
+  for (std::string& part : target.parts) {
+    AWL_TRY(text, substitute_parameters(part, options));
+    changed |= text != part;
+    part = std::move(text);
+  }
+  if (!changed || !program.provider->parse) return target;
+  Sources sources;
+  Diagnostics diagnostics(sources);
+  std::optional<Target> parsed = program.provider->parse(target.parts, {}, diagnostics);
+  if (parsed) return std::move(*parsed);
+  std::string why = diagnostics.all().empty() ? "not a valid target" : diagnostics.all().front().text;
+  return fail(0, "{}: {}", program.row->place, why);
+}
+
+// Looks up what a program's target means here. No match: an error, or a warning and no program, as missing_probes says.
+Result<bool> find_matches(LoadedProgram& program, Host& host, const SessionOptions& options, std::string_view missing, Messages& messages) {
+  if (program.provider->runs_on_start || program.provider->runs_at_end) return true;
+  AWL_TRY(target, run_target(program, options));
+  if (program.provider->needs_unsafe && program.provider->needs_unsafe(target) && !options.unsafe)
+    return fail_text(0, fmt::format("{} is an unsafe probe", target.text()), "allow it with --unsafe");
+  if (program.provider->match) {
+    Result<std::vector<Target>> matches = program.provider->match(target, host);
+    if (!matches) return std::unexpected(std::move(matches.error()).context(target.text()));
+    program.matches = std::move(*matches);
+  } else {
+    program.matches = {target};
+  }
+  if (!program.matches.empty()) return true;
+  std::string text = target.text(), kind(program.provider->name);
+  std::string what = text.starts_with(kind + ":") ? kind + " " + text.substr(kind.size() + 1) : text;
+  if (missing == "error")
+    return fail_text(0, fmt::format("No matches for {}.", what), "If this is expected, set the 'missing_probes' config variable to 'warn'.");
+  if (missing == "warn") messages.warning(fmt::format("No matches for {}. Skipping.", what));
+  return false;
+}
+
+Result<> check_limits(const std::vector<LoadedProgram>& programs, const Meta& meta) {
+  size_t probes = 0;
+  for (const LoadedProgram& program : programs) probes += std::max<size_t>(program.matches.size(), 1);
+  uint64_t max_probes = number_setting(meta, "max_probes", 1024), max_programs = number_setting(meta, "max_bpf_progs", 1024);
+  if (probes > max_probes)
+    return fail_text(0, fmt::format("Can't attach to {} probes because it exceeds the current limit of {} probes.", probes, max_probes),
+                     "raise it with the config max_probes or the environment variable BPFTRACE_MAX_PROBES; many probes slow the system down");
+  if (programs.size() > max_programs)
+    return fail_text(0, fmt::format("Can't load {} BPF programs because it exceeds the current limit of {} programs.", programs.size(), max_programs),
+                     "raise it with the config max_bpf_progs or the environment variable BPFTRACE_MAX_BPF_PROGS");
+  return {};
+}
+
+Result<> prepare_programs(Loaded& loaded, Host& host) {
+  bool exchanges_known = false, has_exchange = true;
+  for (LoadedProgram& program : loaded.programs) {
+    if (program.provider->prepare && !program.matches.empty()) AWL_CHECK(program.provider->prepare(program.program, program.matches, host));
+    const bpf_insn* code = bpf_program__insns(program.program);
+    std::vector<bpf_insn> patched(code, code + bpf_program__insn_cnt(program.program));
+    if (!replace_exchanges(patched)) continue;
+    if (!exchanges_known) has_exchange = host.has_feature(Feature::atomic_fetch);
+    exchanges_known = true;
+    if (!has_exchange && bpf_program__set_insns(program.program, patched.data(), patched.size()) != 0)
+      return fail(0, "cannot adapt the program {} to a kernel without atomic exchange", program.row->elf_name);
+  }
+  return {};
+}
+
+std::string permission_hint() {
+  std::string missing = missing_capabilities();
+  if (missing.empty()) return "the kernel refused although the capabilities are there: look at lockdown, seccomp or the LSM's policy";
+  return fmt::format("BPF tracing needs the capabilities CAP_BPF and CAP_PERFMON; missing here: {}. Run it with sudo.", missing);
+}
+
+// Why bpf_object__load failed: permission, the verifier's refusal of a program, or what libbpf said last.
+std::unexpected<Error> load_failure(int code, const Loaded& loaded, std::string_view verifier_log, const LibbpfLog& log, bool verbose) {
+  // A refused program has a log; without privilege the kernel says no before it looks at any.
+  if (code == EPERM && verifier_log.empty()) return fail_text(code, "the kernel refused to create BPF maps or programs", permission_hint());
+  for (const LoadedProgram& program : loaded.programs) {
+    if (bpf_program__fd(program.program) >= 0 || verifier_log.empty()) continue;
+    std::string text = fmt::format("Error loading BPF program for {}. Error code: {} ({}).", program.row->elf_name, -code, strerror(code));
+    if (!program.row->place.empty()) text += fmt::format("\n  probe: {} ({})", program.row->probe, program.row->place);
+    text += fmt::format("\n  the kernel's verifier says: {}", explain_verifier_log(verifier_log));
+    if (verbose) text += fmt::format("\n{}", verifier_log);
+    std::string hint = verbose ? "this is a defect of awl: please report it with the script and the log above"
+                               : "this is a defect of awl: please report it with the script. Use -v for full kernel error log.";
+    return fail_text(0, std::move(text), std::move(hint));
+  }
+  std::string said = log.text;
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  return fail_text(code, said.empty() ? "cannot load the BPF object" : "cannot load the BPF object: " + said, code == EPERM ? permission_hint() : "");
+}
+
+Result<> copy_for_matches(LoadedProgram& program, std::string_view license) {
+  const bpf_insn* code = bpf_program__insns(program.program);
+  size_t count = bpf_program__insn_cnt(program.program);
+  for (size_t i = 0; i < program.matches.size(); ++i) {
+    std::vector<bpf_insn> patched(code, code + count);
+    patch_cookies(patched, i);
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = bpf_program__expected_attach_type(program.program));
+    Fd fd(bpf_prog_load(bpf_program__type(program.program), program.row->elf_name.c_str(), std::string(license).c_str(), patched.data(), count, &options));
+    if (!fd) return fail(errno, "cannot load the program {} for {}", program.row->elf_name, program.matches[i].text());
+    program.copies.push_back(std::move(fd));
+  }
+  return {};
+}
+
+Result<> select_programs(Loaded& loaded, const Meta& meta, Host& host, const SessionOptions& options, Messages& messages) {
+  std::string_view missing = setting(meta, "missing_probes", "error");
+  for (size_t i = 0; i < meta.programs.size(); ++i) {
+    const artifact::Program& row = meta.programs[i];
+    LoadedProgram program{.index = i, .row = &row, .provider = find_provider(row.provider)};
+    if (!program.provider) return fail(0, "the object needs the probe kind '{}', which this awl does not know", row.provider);
+    program.program = bpf_object__find_program_by_name(loaded.object.get(), row.elf_name.c_str());
+    if (!program.program) return fail(0, "damaged object: it has no program '{}'", row.elf_name);
+    AWL_TRY(exists, find_matches(program, host, options, missing, messages));
+    if (exists) {
+      loaded.programs.push_back(std::move(program));
+      continue;
+    }
+    bpf_program__set_autoload(program.program, false);
+    if (missing == "warn")
+      messages.warning("Probe has no valid attach points. It is being removed which may cause issues with program behavior.");
+  }
+  return {};
+}
+
+Result<> open_object(Loaded& loaded, const artifact::Artifact& artifact, const SessionOptions& options, std::span<char> verifier_log) {
+  LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "awl", .btf_custom_path = options.btf_file.empty() ? nullptr : options.btf_file.c_str(),
+              .kernel_log_buf = verifier_log.data(), .kernel_log_size = verifier_log.size());
+  if (options.debug_verifier) open_options.kernel_log_level = 1;
+  loaded.object.reset(bpf_object__open_mem(artifact.object.data(), artifact.object.size(), &open_options));
+  if (!loaded.object) return fail(errno, "libbpf cannot open the object");
+  return {};
+}
+
+}  // namespace
+
+Fd::~Fd() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const SessionOptions& options, Messages& messages, bool& nothing) {
+  const Meta& meta = artifact.meta;
+  nothing = false;
+  LibbpfLog log{.show = options.debug_libbpf, .file = options.messages};
+  LibbpfLogScope scope(log);
+  // Pages of the log that the kernel does not write stay untouched.
+  size_t log_size = std::clamp<uint64_t>(number_setting(meta, "log_size", 1000000), 4096, 64u << 20);
+  std::unique_ptr<char[]> log_buffer(new char[log_size]);
+  log_buffer[0] = '\0';
+  Loaded loaded;
+  AWL_CHECK(open_object(loaded, artifact, options, {log_buffer.get(), log_size}));
+  AWL_CHECK(select_programs(loaded, meta, host, options, messages));
+  if (loaded.programs.empty()) {
+    nothing = true;
+    return fail_text(0, "No probes to attach");
+  }
+  if (Result<> limits = check_limits(loaded.programs, meta); !limits) {
+    nothing = true;
+    return std::unexpected(std::move(limits.error()));
+  }
+  AWL_CHECK(size_maps(loaded.object.get(), meta));
+  AWL_CHECK(prepare_programs(loaded, host));
+  if (!meta.params.empty())
+    AWL_CHECK(fill_params(meta, options, host, variable_bytes(loaded.object.get(), ".rodata", artifact::params_symbol)));
+  int failed = bpf_object__load(loaded.object.get());
+  log_buffer[log_size - 1] = '\0';
+  std::string_view verifier_log(log_buffer.get());
+  if (options.debug_verifier && !verifier_log.empty()) fmt::print(options.messages, "{}\n", verifier_log);
+  if (failed) return load_failure(-failed, loaded, verifier_log, log, options.verbose);
+  for (LoadedProgram& program : loaded.programs)
+    if (program.row->per_target && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
+      AWL_CHECK(copy_for_matches(program, setting(meta, "license", "GPL")));
+  loaded.globals = variable_bytes(loaded.object.get(), ".bss", artifact::globals_symbol);
+  if (loaded.globals.size() < meta.globals_size) return fail(0, "damaged object: {} is smaller than its description says", artifact::globals_symbol);
+  if (const bpf_map* events = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::events_map).c_str()))
+    loaded.events = bpf_map__fd(events);
+  return loaded;
+}
+
+bool replace_exchanges(std::span<bpf_insn> instructions) {
+  bool found = false;
+  for (size_t i = 0; i < instructions.size(); ++i) {
+    bpf_insn& at = instructions[i];
+    if (at.code == (BPF_LD | BPF_IMM | BPF_DW)) {
+      ++i;  // the second half holds a constant
+      continue;
+    }
+    bool atomic = BPF_CLASS(at.code) == BPF_STX && BPF_MODE(at.code) == BPF_ATOMIC;
+    if (!atomic || at.imm != BPF_XCHG) continue;
+    at.code = static_cast<uint8_t>(BPF_STX | BPF_MEM | BPF_SIZE(at.code));
+    at.imm = 0;
+    found = true;
+  }
+  return found;
+}
+
+void patch_cookies(std::span<bpf_insn> instructions, uint64_t index) {
+  for (size_t i = 0; i + 1 < instructions.size(); ++i) {
+    bpf_insn &low = instructions[i], &high = instructions[i + 1];
+    if (low.code != (BPF_LD | BPF_IMM | BPF_DW)) continue;
+    uint64_t value = static_cast<uint32_t>(low.imm) | uint64_t{static_cast<uint32_t>(high.imm)} << 32;
+    if (low.src_reg == 0 && value == artifact::cookie_placeholder) {
+      low.imm = static_cast<int32_t>(index);
+      high.imm = static_cast<int32_t>(index >> 32);
+    }
+    ++i;
+  }
+}
+
+}  // namespace awl

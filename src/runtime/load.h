@@ -1,0 +1,67 @@
+#pragma once
+// From an artifact to loaded programs: targets are looked up on this machine, maps sized, parameters set, and the kernel's refusals explained.
+#include <bpf/libbpf.h>
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "artifact/artifact.h"
+#include "probes/provider.h"
+#include "runtime/messages.h"
+#include "runtime/session.h"
+
+namespace awl {
+
+// An owned file descriptor.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// One program of the artifact on this machine.
+struct LoadedProgram {
+  size_t index = 0;  // into Meta::programs
+  const artifact::Program* row = nullptr;
+  const Provider* provider = nullptr;
+  std::vector<Target> matches;     // none for begin and end
+  bpf_program* program = nullptr;
+  std::vector<Fd> copies;          // one for each match, where the kernel has no attach cookies and the program needs them
+};
+
+struct ObjectCloser {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+
+struct Loaded {
+  std::unique_ptr<bpf_object, ObjectCloser> object;
+  std::vector<LoadedProgram> programs;  // without those whose target does not exist here
+  std::span<uint8_t> globals;           // awl_globals, mapped
+  int events = -1;                      // the ring buffer, -1: none
+};
+
+// `nothing` is set when the failure is that no probe is left to attach.
+Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const SessionOptions& options, Messages& messages, bool& nothing);
+
+// The last lines of a verifier log that say what was wrong, with the script's line they belong to: "at `@x = $y[3]`: invalid access to ...".
+std::string explain_verifier_log(std::string_view log);
+// Capabilities of BPF tracing that the process lacks, e.g. "CAP_BPF, CAP_PERFMON"; empty: none.
+std::string missing_capabilities();
+// Replaces exchange instructions (whose results the programs do not use where the kernel lacks them) by stores. True: some were found.
+bool replace_exchanges(std::span<bpf_insn> instructions);
+// Replaces artifact::cookie_placeholder by a match's index.
+void patch_cookies(std::span<bpf_insn> instructions, uint64_t index);
+
+}  // namespace awl

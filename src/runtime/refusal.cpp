@@ -1,0 +1,54 @@
+// Why the kernel refuses: the verifier's log in short, and missing privilege.
+#include <fstream>
+#include <vector>
+
+#include "runtime/load.h"
+
+namespace awl {
+
+std::string explain_verifier_log(std::string_view log) {
+  std::vector<std::string_view> lines;
+  while (!log.empty()) {
+    std::string_view line = log.substr(0, log.find('\n'));
+    log.remove_prefix(std::min(line.size() + 1, log.size()));
+    // The statistics at the end, and the register dumps of instructions, do not say what is wrong.
+    bool counts = line.starts_with("processed ") || line.starts_with("verification time ") || line.starts_with("stack depth ");
+    if (!line.empty() && !counts) lines.push_back(line);
+  }
+  if (lines.empty()) return "nothing";
+  std::string place;
+  for (auto at = lines.rbegin(); at != lines.rend() && place.empty(); ++at)
+    if (at->starts_with("; ")) place = at->substr(2);
+  auto is_instruction = [](std::string_view line) {
+    size_t digits = line.find_first_not_of("0123456789");
+    return line.starts_with("; ") || (digits != 0 && digits != line.npos && line[digits] == ':');
+  };
+  std::string reason(lines.back());
+  for (size_t i = lines.size() - 1; i-- > 0 && lines.size() - i < 4 && !is_instruction(lines[i]);) reason = std::string(lines[i]) + "; " + reason;
+  // Since 6.10 the kernel adds the file and line behind an @.
+  if (size_t at = place.rfind(" @ "); at != place.npos) place.resize(at);
+  return place.empty() ? reason : fmt::format("{}\n  in the script's line: {}", reason, place);
+}
+
+std::string missing_capabilities() {
+  struct Capability {
+    unsigned bit;
+    std::string_view name;
+  };
+  // Numbers from linux/capability.h.
+  constexpr Capability needed[] = {{39, "CAP_BPF"}, {38, "CAP_PERFMON"}};
+  constexpr unsigned sys_admin = 21;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("CapEff:")) continue;
+    uint64_t effective = strtoull(line.c_str() + 7, nullptr, 16);
+    if (effective >> sys_admin & 1) return {};
+    std::string missing;
+    for (const Capability& capability : needed)
+      if (!(effective >> capability.bit & 1)) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", capability.name);
+    return missing;
+  }
+  return {};
+}
+
+}  // namespace awl

@@ -1,0 +1,269 @@
+#include "runtime/session.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include <algorithm>
+
+#include "runtime/config.h"
+#include "runtime/events.h"
+#include "runtime/load.h"
+#include "runtime/symbols.h"
+
+namespace awl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// Events are submitted without waking the reader: this bounds how late they are seen.
+constexpr milliseconds event_latency{5};
+// Records handled before poll() looks at the clock again.
+constexpr unsigned records_per_round = 16384;
+constexpr milliseconds loss_interval{500};
+
+struct RingCloser {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+class LiveSession : public Session {
+ public:
+  LiveSession(artifact::Artifact artifact, Host& host, SessionOptions options)
+      : artifact_(std::move(artifact)),
+        host_(&host),
+        options_(std::move(options)),
+        names_(artifact_.meta, host, switch_setting(artifact_.meta, "cpp_demangle", true)),
+        output_(options_.output, options_.buffering),
+        messages_(options_.messages, options_.color, options_.warnings),
+        handler_(artifact_.meta, options_, names_, maps_, output_, messages_) {}
+
+  Result<> start() override;
+  int failure_status() const override { return failure_status_; }
+  Result<bool> poll(milliseconds timeout) override;
+  Result<> stop() override;
+  int exit_status() const override { return handler_.exit_code.value_or(0); }
+  int poll_fd() const override { return ring_ ? ring_buffer__epoll_fd(ring_.get()) : -1; }
+
+ private:
+  Result<> open_events();
+  Result<> run_programs(bool at_end);
+  Result<> attach_all();
+  Result<> attach(LoadedProgram& program);
+  void say_attached();
+  bool drain();  // true: more may be there
+  void report_losses(bool final);
+  void print_all_maps();
+
+  artifact::Artifact artifact_;
+  Host* host_;
+  SessionOptions options_;
+  MachineNames names_;
+  Output output_;
+  Messages messages_;
+  std::vector<MapHandle> maps_;
+  EventHandler handler_;
+  Loaded loaded_;
+  std::unique_ptr<ring_buffer, RingCloser> ring_;
+  std::vector<Link> links_;
+  unsigned handled_ = 0;
+  size_t attached_ = 0;
+  int failure_status_ = 255;
+  bool stopped_ = false;
+  std::vector<uint64_t> lost_;
+  uint64_t lost_reported_ = 0;
+  Clock::time_point losses_due_{};
+};
+
+Result<> LiveSession::open_events() {
+  if (loaded_.events < 0) return {};
+  auto on_record = [](void* context, void* data, size_t size) -> int {
+    auto* session = static_cast<LiveSession*>(context);
+    session->handler_.handle({static_cast<const uint8_t*>(data), size});
+    return ++session->handled_ % records_per_round ? 0 : -ECANCELED;
+  };
+  ring_.reset(ring_buffer__new(loaded_.events, on_record, this, nullptr));
+  if (!ring_) return fail(errno, "cannot map the ring buffer of the events");
+  return {};
+}
+
+Result<> LiveSession::run_programs(bool at_end) {
+  for (LoadedProgram& program : loaded_.programs) {
+    if (!(at_end ? program.provider->runs_at_end : program.provider->runs_on_start)) continue;
+    if (options_.verbose) messages_.plain(fmt::format("Attaching '{}' probe", program.row->probe));
+    LIBBPF_OPTS(bpf_test_run_opts, run);
+    if (bpf_prog_test_run_opts(bpf_program__fd(program.program), &run) != 0)
+      return fail(errno, "cannot run the probe {}", program.row->probe);
+  }
+  return {};
+}
+
+Result<> LiveSession::attach(LoadedProgram& program) {
+  std::optional<int> pid = options_.pid ? options_.pid : options_.child;
+  auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies) -> Result<> {
+    Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .pid = pid};
+    AWL_TRY(links, program.provider->attach(request, *host_));
+    std::move(links.begin(), links.end(), std::back_inserter(links_));
+    attached_ += matches.size();
+    return {};
+  };
+  for (const Target& match : program.matches)
+    if (options_.verbose) messages_.plain(fmt::format("Trying to attach probe: {}", match.text()));
+  if (program.copies.empty()) return attach_one(bpf_program__fd(program.program), program.matches, program.row->per_target);
+  for (size_t i = 0; i < program.copies.size(); ++i)
+    AWL_CHECK(attach_one(program.copies[i].get(), std::span(program.matches).subspan(i, 1), false));
+  return {};
+}
+
+Result<> LiveSession::attach_all() {
+  std::string_view missing = setting(artifact_.meta, "missing_probes", "error");
+  for (LoadedProgram& program : loaded_.programs) {
+    if (program.provider->runs_on_start || program.provider->runs_at_end) {
+      ++attached_;
+      continue;
+    }
+    if (program.row->per_target) {
+      std::vector<std::string> names;
+      for (const Target& match : program.matches) names.push_back(match.text());
+      names_.set_matches(program.index, std::move(names));
+    }
+    Result<> done = attach(program);
+    if (done) continue;
+    Error error = std::move(done.error());
+    if (missing != "error") {
+      if (missing == "warn") messages_.warning(fmt::format("Unable to attach probe: {}. Skipping. ({})", program.row->probe, error.text()));
+      continue;
+    }
+    std::string hint = error.hint.empty() ? "" : error.hint + "\n";
+    return fail_text(0, fmt::format("Unable to attach probe: {}. If this is expected, set the 'missing_probes' config variable to 'warn'.\n  reason: {}",
+                                    program.row->probe, error.text()),
+                     error.hint);
+  }
+  return {};
+}
+
+void LiveSession::say_attached() {
+  if (options_.quiet || options_.dry_run) return;
+  if (options_.format == Format::json)
+    output_.text() += fmt::format("{{\"type\": \"attached_probes\", \"count\": {}, \"data\": {{\"probes\": {}}}}}\n", attached_, attached_);
+  else
+    messages_.plain(fmt::format("Attached {} probe{}", attached_, attached_ == 1 ? "" : "s"));
+}
+
+Result<> LiveSession::start() {
+  bool nothing = false;
+  Result<Loaded> loaded = load(artifact_, *host_, options_, messages_, nothing);
+  if (!loaded) {
+    if (nothing) failure_status_ = 1;
+    return std::unexpected(std::move(loaded.error()));
+  }
+  loaded_ = std::move(*loaded);
+  uint32_t cpus = static_cast<uint32_t>(std::max(1, libbpf_num_possible_cpus()));
+  for (const artifact::Map& map : artifact_.meta.maps) {
+    const bpf_map* found = map.elf_name.empty() ? nullptr : bpf_object__find_map_by_name(loaded_.object.get(), map.elf_name.c_str());
+    maps_.push_back({.map = &map, .fd = found ? bpf_map__fd(found) : -1, .globals = loaded_.globals, .cpus = cpus});
+  }
+  lost_.resize(artifact_.meta.programs.size());
+  AWL_CHECK(open_events());
+  if (!options_.dry_run) AWL_CHECK(run_programs(false));
+  if (Result<> done = attach_all(); !done) {
+    links_.clear();
+    return done;
+  }
+  say_attached();
+  return {};
+}
+
+bool LiveSession::drain() {
+  if (!ring_) return false;
+  int got = ring_buffer__consume(ring_.get());
+  return got == -ECANCELED;
+}
+
+// Losses are counted by the kernel side, a counter for each program; they are told as they grow, at most twice a second.
+void LiveSession::report_losses(bool final) {
+  auto now = Clock::now();
+  if (!final && now < losses_due_) return;
+  losses_due_ = now + loss_interval;
+  uint64_t total = 0;
+  std::vector<size_t> losers;
+  for (size_t i = 0; i < lost_.size(); ++i) {
+    uint64_t at = artifact_.meta.lost_offset + 8 * i;
+    if (at + 8 > loaded_.globals.size()) break;
+    memcpy(&lost_[i], loaded_.globals.data() + at, 8);
+    total += lost_[i];
+    if (lost_[i]) losers.push_back(i);
+  }
+  if (total > lost_reported_) {
+    uint64_t lost = total - lost_reported_;
+    lost_reported_ = total;
+    if (options_.format == Format::json) {
+      output_.text() += fmt::format("{{\"type\": \"lost_events\", \"count\": {}, \"data\": {{\"events\": {}}}}}\n", lost, lost);
+    } else {
+      output_.flush();
+      messages_.plain(fmt::format("Lost {} events", lost));
+    }
+  }
+  if (!final || total == 0) return;
+  output_.write_through();
+  messages_.warning(fmt::format("Total lost event count: {}", total));
+  if (losers.size() > 1 || artifact_.meta.programs.size() > 1)
+    for (size_t i : losers) messages_.warning(fmt::format("  {} in {}", lost_[i], artifact_.meta.programs[i].probe));
+}
+
+Result<bool> LiveSession::poll(milliseconds timeout) {
+  auto until = Clock::now() + timeout;
+  for (;;) {
+    bool more = drain();
+    report_losses(false);
+    output_.flush();
+    if (!output_.good()) return fail(errno, "cannot write the output");
+    if (handler_.ended) return false;
+    if (!more && links_.empty()) return false;
+    auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
+    if (left.count() <= 0) return true;
+    if (more) continue;
+    pollfd ring{.fd = poll_fd(), .events = POLLIN, .revents = 0};
+    ::poll(&ring, 1, static_cast<int>(std::min(left, event_latency).count()));
+  }
+}
+
+void LiveSession::print_all_maps() {
+  if (!switch_setting(artifact_.meta, "print_maps_on_exit", true)) return;
+  std::vector<size_t> order;
+  for (size_t i = 0; i < maps_.size(); ++i)
+    if (maps_[i].map->print_at_exit) order.push_back(i);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return maps_[a].map->name < maps_[b].map->name; });
+  for (size_t i : order) handler_.print_map(i, {}, true);
+}
+
+Result<> LiveSession::stop() {
+  if (stopped_ || !loaded_.object) return {};
+  stopped_ = true;
+  links_.clear();
+  if (options_.dry_run) return {};
+  // After exit() events that are still under way are dropped; those of `end` probes count again.
+  while (drain()) {
+  }
+  handler_.ended = false;
+  AWL_CHECK(run_programs(true));
+  while (drain()) {
+  }
+  report_losses(true);
+  if (options_.format == Format::text) output_.text() += "\n\n";
+  print_all_maps();
+  output_.write_through();
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::create(artifact::Artifact artifact, Host& host, SessionOptions options) {
+  if (artifact.meta.needs_unsafe && !options.unsafe)
+    return fail_text(0, "the program uses functions that change the system", "allow them with --unsafe");
+  return std::make_unique<LiveSession>(std::move(artifact), host, std::move(options));
+}
+
+}  // namespace awl
