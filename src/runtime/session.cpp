@@ -136,7 +136,6 @@ Result<> LiveSession::attach_all() {
       if (missing == "warn") messages_.warning(fmt::format("Unable to attach probe: {}. Skipping. ({})", program.row->probe, error.text()));
       continue;
     }
-    std::string hint = error.hint.empty() ? "" : error.hint + "\n";
     return fail_text(0, fmt::format("Unable to attach probe: {}. If this is expected, set the 'missing_probes' config variable to 'warn'.\n  reason: {}",
                                     program.row->probe, error.text()),
                      error.hint);

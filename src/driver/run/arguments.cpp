@@ -1,0 +1,71 @@
+#include "driver/run/arguments.h"
+
+#include <charconv>
+
+namespace awl {
+
+void add_parameters(std::span<char* const> behind_dashes, SessionOptions& options) {
+  for (const char* argument : behind_dashes) {
+    std::string_view text(argument);
+    if (!text.starts_with("--") || text.size() == 2) {
+      options.parameters.emplace_back(text);
+      continue;
+    }
+    text.remove_prefix(2);
+    size_t equals = text.find('=');
+    options.named[std::string(text.substr(0, equals))] = equals == text.npos ? "true" : std::string(text.substr(equals + 1));
+  }
+}
+
+int find_dashes(int argc, char* const* argv, bool (*takes_value)(std::string_view)) {
+  for (int i = 1; i < argc; ++i)
+    if (std::string_view(argv[i]) == "--" && (i == 1 || !takes_value(argv[i - 1]))) return i;
+  return argc;
+}
+
+Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
+  SessionOptions& session = options.session;
+  std::string_view text = value ? value : "";
+  switch (code) {
+    case 'p': {
+      int pid = 0;
+      auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+      if (error != std::errc() || end != text.data() + text.size() || pid <= 0)
+        return fail_text(0, fmt::format("Failed to attach to pid: pid '{}' is not a valid decimal number", text), "give the number of a process: -p 1234");
+      session.pid = pid;
+      return true;
+    }
+    case 'c':
+      options.command = text;
+      options.has_command = true;
+      return true;
+    case 'o': options.output_file = text; return true;
+    case 'f':
+      if (text != "text" && text != "json") return fail(0, "Invalid output format \"{}\"\nValid formats: 'text', 'json'", text);
+      session.format = text == "json" ? Format::json : Format::text;
+      return true;
+    case 'B':
+      if (text != "line" && text != "full" && text != "none") return fail(0, "USAGE: -B must be either 'line', 'full', or 'none'.");
+      session.buffering = text == "full" ? Buffering::full : text == "none" ? Buffering::none : Buffering::line;
+      return true;
+    case 'q': session.quiet = true; return true;
+    case 'v': session.verbose = true; return true;
+    case option_unsafe: session.unsafe = true; return true;
+    case option_no_warnings: session.warnings = false; return true;
+    case option_dry_run: session.dry_run = true; return true;
+    case option_btf:
+      session.btf_file = text;
+      options.host.btf_file = text;
+      return true;
+    default: return false;
+  }
+}
+
+bool take_run_debug(std::string_view stage, SessionOptions& options) {
+  bool all = stage == "all";
+  if (all || stage == "libbpf") options.debug_libbpf = true;
+  if (all || stage == "verifier") options.debug_verifier = true;
+  return all || stage == "libbpf" || stage == "verifier";
+}
+
+}  // namespace awl

@@ -1,0 +1,116 @@
+#include "driver/run/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace awl {
+namespace {
+
+bool is_program(const std::string& path) {
+  struct stat info{};
+  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && access(path.c_str(), X_OK) == 0;
+}
+
+// A name with a slash is a path; others are looked for in PATH.
+Result<std::string> find_program(const std::string& name) {
+  if (name.find('/') != name.npos) {
+    if (is_program(name)) return name;
+  } else if (const char* path = getenv("PATH")) {
+    std::string_view list(path);
+    while (!list.empty()) {
+      std::string_view directory = list.substr(0, list.find(':'));
+      list.remove_prefix(std::min(directory.size() + 1, list.size()));
+      std::string candidate = fmt::format("{}/{}", directory.empty() ? "." : directory, name);
+      if (is_program(candidate)) return candidate;
+    }
+  }
+  return fail_text(ENOENT, fmt::format("Failed to fork child: Path '{}' does not exist or is not executable", name));
+}
+
+// Runs in the child: nothing here allocates.
+[[noreturn]] void become(const char* path, char* const* arguments, int report) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0) execv(path, arguments);
+  int error = errno;
+  ssize_t ignored = write(report, &error, sizeof error);
+  static_cast<void>(ignored);
+  _exit(127);
+}
+
+}  // namespace
+
+std::vector<std::string> split_words(std::string_view text) {
+  std::vector<std::string> words;
+  for (size_t at = text.find_first_not_of(" \t\n"); at != text.npos; at = text.find_first_not_of(" \t\n", at)) {
+    size_t end = std::min(text.find_first_of(" \t\n", at), text.size());
+    words.emplace_back(text.substr(at, end - at));
+    at = end;
+  }
+  return words;
+}
+
+Result<Fd> watch_process(pid_t pid) {
+  Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd) return fail(errno, "Failed to attach to pid: Unable to open pidfd");
+  return fd;
+}
+
+Result<Child> Child::start(const std::string& command) {
+  std::vector<std::string> words = split_words(command);
+  if (words.empty()) return fail_text(0, "Failed to fork child: the command of -c is empty", "give a program and its arguments: -c 'ls /tmp'");
+  AWL_TRY(path, find_program(words[0]));
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return fail(errno, "Failed to fork child");
+  Fd reader(ends[0]), writer(ends[1]);
+  pid_t pid = fork();
+  if (pid < 0) return fail(errno, "Failed to fork child");
+  if (pid == 0) become(path.c_str(), arguments.data(), writer.get());
+  writer = Fd();
+  int error = 0;
+  // Closed by a successful execve; else the child says why it failed.
+  if (read(reader.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error)) {
+    waitpid(pid, nullptr, 0);
+    return fail(error, "Failed to fork child: cannot run '{}'", path);
+  }
+  int status = 0;
+  if (waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status)) return fail(0, "Failed to fork child: '{}' ended at once", path);
+  Result<Fd> exit = watch_process(pid);
+  if (!exit) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    return std::unexpected(std::move(exit.error()));
+  }
+  return Child(pid, std::move(*exit));
+}
+
+Result<> Child::release() {
+  held_ = false;
+  if (ptrace(PTRACE_DETACH, pid_, nullptr, nullptr) != 0) return fail(errno, "cannot let the command of -c go on");
+  return {};
+}
+
+Child::~Child() {
+  if (pid_ < 0) return;
+  if (held_) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    return;
+  }
+  if (waitpid(pid_, nullptr, WNOHANG) == 0) kill(pid_, SIGTERM);
+}
+
+}  // namespace awl

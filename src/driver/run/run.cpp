@@ -1,0 +1,141 @@
+#include "driver/run/run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <memory>
+
+namespace awl {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct FileCloser {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, FileCloser>;
+
+// SIGINT and SIGTERM as a descriptor while it lives; their default actions come back at its end.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set_, &before_);
+    fd_ = Fd(signalfd(-1, &set_, SFD_NONBLOCK | SFD_CLOEXEC));
+  }
+  EndSignals(const EndSignals&) = delete;
+  ~EndSignals() {
+    // What came meanwhile has done its work; left pending it would end the process now.
+    signalfd_siginfo info;
+    while (read(fd_.get(), &info, sizeof info) > 0) {
+    }
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+  }
+  int fd() const { return fd_.get(); }
+
+ private:
+  sigset_t set_, before_;
+  Fd fd_;
+};
+
+// Every link and program is a descriptor.
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+
+// Until a signal, the end of the traced process or of the command, or the session's own end.
+Result<> poll_until_end(Session& session, const EndSignals& signals, int process_fd, int child_fd) {
+  bool has_events = session.poll_fd() >= 0;
+  for (;;) {
+    AWL_TRY(go_on, session.poll(milliseconds(has_events ? 5 : 0)));
+    if (!go_on) return {};
+    // Without events there is nothing to look at between the ends.
+    pollfd ends[] = {{signals.fd(), POLLIN, 0}, {process_fd, POLLIN, 0}, {child_fd, POLLIN, 0}};
+    if (::poll(ends, 3, has_events ? 0 : 1000) > 0) return {};
+  }
+}
+
+int failed_start(const Error& error, int status, const SessionOptions& options) {
+  if (status == exit_usage && error.message == "No probes to attach") {
+    fmt::print("{}\n", error.message);
+    return status;
+  }
+  print_error(error, options.color);
+  return status;
+}
+
+}  // namespace
+
+void print_error(const Error& error, bool color) {
+  fmt::print(stderr, "{}ERROR: {}{}\n", color ? "\033[31m" : "", error.text(), color ? "\033[0m" : "");
+  if (!error.hint.empty()) fmt::print(stderr, "HINT: {}\n", error.hint);
+}
+
+bool use_color() {
+  for (const char* name : {"AWL_COLOR", "BPFTRACE_COLOR"}) {
+    const char* value = getenv(name);
+    if (value && strcmp(value, "always") == 0) return true;
+    if (value && strcmp(value, "never") == 0) return false;
+  }
+  return isatty(STDERR_FILENO) != 0;
+}
+
+Result<std::optional<Child>> start_child(RunOptions& options) {
+  if (!options.has_command) return std::optional<Child>();
+  AWL_TRY(child, Child::start(options.command));
+  options.session.child = child.pid();
+  return std::optional<Child>(std::move(child));
+}
+
+int run(artifact::Artifact artifact, Host& host, RunOptions options, std::optional<Child> child) {
+  auto report = [&](const Error& error) {
+    print_error(error, options.session.color);
+    return exit_usage;
+  };
+  raise_file_limit();
+  File output;
+  if (!options.output_file.empty()) {
+    output.reset(std::fopen(options.output_file.c_str(), "we"));
+    if (!output) return report(Error{errno, fmt::format("failed to open output file '{}'", options.output_file), {}});
+    options.session.output = output.get();
+  }
+  Fd process;
+  if (options.session.pid) {
+    Result<Fd> watched = watch_process(*options.session.pid);
+    if (!watched) return report(watched.error());
+    process = std::move(*watched);
+  }
+  SessionOptions shown = options.session;
+  Result<std::unique_ptr<Session>> created = Session::create(std::move(artifact), host, std::move(options.session));
+  if (!created) return report(created.error());
+  Session& session = **created;
+  {
+    EndSignals signals;
+    if (Result<> started = session.start(); !started) return failed_start(started.error(), session.failure_status(), shown);
+    if (!shown.dry_run) {
+      if (child)
+        if (Result<> released = child->release(); !released) return report(released.error());
+      Result<> ended = poll_until_end(session, signals, process.get(), child ? child->exit_fd() : -1);
+      if (!ended) print_error(ended.error(), shown.color);
+    }
+  }
+  // From here on a further Ctrl-C ends the process at once, by its default action.
+  if (Result<> stopped = session.stop(); !stopped) {
+    print_error(stopped.error(), shown.color);
+    return exit_failed;
+  }
+  return session.exit_status();
+}
+
+}  // namespace awl

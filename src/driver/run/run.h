@@ -1,0 +1,37 @@
+#pragma once
+// One run of an artifact from the command line's view: output file, signals, -p and -c, exit status.
+#include <string>
+#include <vector>
+
+#include "artifact/artifact.h"
+#include "driver/run/child.h"
+#include "probes/host.h"
+#include "runtime/session.h"
+
+namespace awl {
+
+// What the commands that run programs have in common.
+struct RunOptions {
+  SessionOptions session;        // output and child are filled in by run()
+  std::string output_file;       // -o
+  std::string command;           // -c
+  bool has_command = false;
+  HostOptions host;
+};
+
+// Exit statuses, as scripts know them.
+inline constexpr int exit_usage = 1;
+inline constexpr int exit_failed = 255;
+
+// "ERROR: ..." with its hint on standard error.
+void print_error(const Error& error, bool color);
+// Whether messages are coloured: BPFTRACE_COLOR or AWL_COLOR (always, never, auto), else on a terminal.
+bool use_color();
+
+// Starts the command of -c if there is one, stopped; sets options.session.child.
+Result<std::optional<Child>> start_child(RunOptions& options);
+
+// Runs the artifact until its end and gives the exit status. Messages were printed.
+int run(artifact::Artifact artifact, Host& host, RunOptions options, std::optional<Child> child);
+
+}  // namespace awl
