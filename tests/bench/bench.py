@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Measures awl beside bpftrace and hand-written C in the same run: a table on the screen, build/bench.json.
+
+usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print]      (`./dev bench`)
+
+Runs alternate between the tools, so that what else the machine does hits all of them; the median of the runs is shown.
+  startup  wall time and peak resident memory of a whole run
+  event    per event: nanoseconds as the kernel counts them (kernel.bpf_stats_enabled), and instructions of the loaded program
+  print    a million events, each printed with three values to a file: lines a second, and the part that was lost
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
+
+STARTUP = {
+    "hello world": ("begin { exit(); }", "hello"),
+    "tracepoint and map": ("tracepoint:raw_syscalls:sys_enter { @[comm] = count(); exit(); }", "count"),
+    "kernel types": ("tracepoint:raw_syscalls:sys_enter { @[curtask.real_parent.comm] = count(); exit(); }", "types"),
+}
+EVENT = {
+    "@[comm] = count()": ("tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }", "count"),
+    "@ = hist(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = hist(args.id); }", "hist"),
+    "@[pid, comm] = sum(args.id)": ("tracepoint:raw_syscalls:sys_enter { @[pid, comm] = sum(args.id); }", "sum"),
+}
+PRINT = ('tracepoint:syscalls:sys_enter_getppid { printf("%d %s %d\\n", pid, comm, cpu); }', "print")
+PRINT_EVENTS = 1_000_000
+
+
+class Tools:
+    """Command lines of the three tools. All are started by `measure`, which enters the peer's tree before its clock starts."""
+
+    def __init__(self, build, peer):
+        self.build, self.peer = build, peer
+        self.names = [n for n, there in {"awl": build / "awl", "bpftrace": peer / "root/usr/bin/bpftrace", "C": build / "bench/load"}.items() if there.exists()]
+
+    def command(self, tool, program, c_name, once):
+        if tool == "awl":
+            return "/", [self.build / "awl", "-e", program]
+        if tool == "bpftrace":
+            return self.peer / "root", ["bpftrace", "-e", program]
+        return "/", [self.build / "bench/load", self.build / f"bench/{c_name}.bpf.o", *(["--once"] if once else [])]
+
+    def start(self, tool, program, c_name, once, result, **files):
+        root, command = self.command(tool, program, c_name, once)
+        return subprocess.Popen([str(a) for a in [self.build / "bench/measure", result, root, *command]], stdin=subprocess.DEVNULL, **files)
+
+
+def run_once(tools, tool, program, c_name, folder):
+    """-> (milliseconds, MiB) of a whole run"""
+    with open(folder / "err", "wb") as errors:
+        tools.start(tool, program, c_name, True, folder / "result", stdout=subprocess.DEVNULL, stderr=errors).wait()
+    micros, kib, status = map(int, (folder / "result").read_text().split())
+    if status != 0:
+        raise SystemExit(f"bench: {tool} failed with status {status}: {program}\n{(folder / 'err').read_text()}")
+    return micros / 1000, kib / 1024
+
+
+def child_of(process):
+    """The measured program below `measure`."""
+    path = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not path.read_text().split():
+        time.sleep(0.005)
+    return int(path.read_text().split()[0])
+
+
+class Attached:
+    """A tool that runs until it is interrupted; inside the block its probes are attached."""
+
+    def __init__(self, tools, tool, program, c_name, folder):
+        self.arguments, self.folder = (tools, tool, program, c_name, False), folder
+
+    def __enter__(self):
+        self.out, self.err = open(self.folder / "out", "wb"), open(self.folder / "err", "wb")
+        tools, *rest = self.arguments
+        self.process = tools.start(*rest, self.folder / "result", stdout=self.out, stderr=self.err)
+        end = time.monotonic() + 20
+        while not re.search(rb"Attached \d+ probe", (self.folder / "err").read_bytes()):
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise SystemExit(f"bench: {rest[0]} did not attach: {(self.folder / 'err').read_text()}")
+            time.sleep(0.01)
+        self.pid = child_of(self.process)
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.kill(self.pid, signal.SIGINT)
+        self.process.wait()
+        self.out.close()
+        self.err.close()
+
+
+def programs_of(pid):
+    """Ids of the BPF programs that a process holds."""
+    ids = set()
+    for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            if found := re.search(r"^prog_id:\s*(\d+)", entry.read_text(), re.MULTILINE):
+                ids.add(int(found[1]))
+        except OSError:
+            pass
+    return ids
+
+
+def program_figures(number):
+    shown = subprocess.run(["bpftool", "-j", "prog", "show", "id", str(number)], capture_output=True, check=True).stdout
+    return json.loads(shown)
+
+
+def event_cost(tools, tool, program, c_name, folder, calls):
+    """-> (nanoseconds an event, instructions) of the tool's program that runs most"""
+    with Attached(tools, tool, program, c_name, folder) as attached:
+        subprocess.run([tools.build / "workload/sysloop", "--calls", str(calls // 10)], check=True)  # warms maps and caches
+        ids = programs_of(attached.pid)
+        before = {n: program_figures(n) for n in ids}
+        subprocess.run([tools.build / "workload/sysloop", "--calls", str(calls)], check=True)
+        after = {n: program_figures(n) for n in ids}
+    busiest = max(ids, key=lambda n: after[n].get("run_cnt", 0))
+    events = after[busiest].get("run_cnt", 0) - before[busiest].get("run_cnt", 0)
+    nanoseconds = after[busiest].get("run_time_ns", 0) - before[busiest].get("run_time_ns", 0)
+    return nanoseconds / max(events, 1), after[busiest]["bytes_xlated"] // 8
+
+
+def print_speed(tools, tool, folder):
+    """-> (lines a second, lost %)"""
+    program, c_name = PRINT
+    with Attached(tools, tool, program, c_name, folder):
+        start = time.monotonic()
+        subprocess.run([tools.build / "workload/sysloop", "--calls", str(PRINT_EVENTS)], check=True)
+    seconds = time.monotonic() - start
+    with open(folder / "out", "rb") as out:
+        lines = sum(1 for line in out if b" sysloop " in line)
+    return lines / seconds, 100 * (1 - lines / PRINT_EVENTS)
+
+
+def alternate(tools, runs, measure):
+    """measure(tool) -> tuple; -> {tool: medians}"""
+    samples = {tool: [] for tool in tools.names}
+    for number in range(runs):
+        for tool in tools.names if number % 2 == 0 else reversed(tools.names):
+            samples[tool].append(measure(tool))
+    return {tool: tuple(statistics.median(column) for column in zip(*rows)) for tool, rows in samples.items()}
+
+
+def row(title, units, medians, formats, results):
+    results.append({"measurement": title, "units": units, **{tool: list(values) for tool, values in medians.items()}})
+    for column, (unit, form) in enumerate(zip(units, formats)):
+        cells = "".join(f"{form.format(medians[tool][column]):>14}" if tool in medians else f"{'-':>14}" for tool in ("awl", "bpftrace", "C"))
+        print(f"{title if column == 0 else '':<30}{unit:<18}{cells}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--peer", type=pathlib.Path, required=True)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--only", choices=["startup", "event", "print"])
+    parser.add_argument("--calls", type=int, default=500_000)
+    options = parser.parse_args()
+    tools, results = Tools(options.build.resolve(), options.peer.resolve()), []
+    print(f"{'median of ' + str(options.runs) + ' alternating runs':<48}{'awl':>14}{'bpftrace':>14}{'C, libbpf':>14}")
+    with tempfile.TemporaryDirectory(prefix="awl-bench-") as name:
+        folder = pathlib.Path(name)
+        if options.only in (None, "startup"):
+            for title, (program, c_name) in STARTUP.items():
+                medians = alternate(tools, options.runs, lambda tool: run_once(tools, tool, program, c_name, folder))
+                row(title, ["wall ms", "peak MiB"], medians, ["{:.1f}", "{:.1f}"], results)
+        if options.only in (None, "event"):
+            enabled = STATS.read_text()
+            STATS.write_text("1\n")
+            try:
+                for title, (program, c_name) in EVENT.items():
+                    medians = alternate(tools, options.runs, lambda tool: event_cost(tools, tool, program, c_name, folder, options.calls))
+                    row(title, ["ns an event", "instructions"], medians, ["{:.1f}", "{:.0f}"], results)
+            finally:
+                STATS.write_text(enabled)
+        if options.only in (None, "print"):
+            medians = alternate(tools, max(1, options.runs // 2), lambda tool: print_speed(tools, tool, folder))
+            row("printf of three values", ["lines a second", "lost %"], medians, ["{:.0f}", "{:.1f}"], results)
+    out = ROOT / "build/bench.json"
+    out.write_text(json.dumps({"runs": options.runs, "kernel": os.uname().release, "results": results}, indent=1) + "\n")
+    print(f"written to {out.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
