@@ -364,34 +364,41 @@ void LlvmEmit::scope(const Code& code) {
   scopes_.pop_back();
 }
 
+// The condition stands at the end of a turn, so that the way back is a jump to the loop's first instruction: kernels before 5.15 refuse
+// one that falls through into its middle. `turns` is a constant in every turn, what the verifier needs to see an end.
 void LlvmEmit::loop(Value from, Value to, uint64_t limit, const std::function<void(Value)>& body) {
   llvm::Value* first = ir_.CreateSExtOrTrunc(number(from), ir_.getInt64Ty());
   llvm::Value* last = ir_.CreateSExtOrTrunc(number(to), ir_.getInt64Ty());
-  llvm::BasicBlock* before = ir_.GetInsertBlock();
-  llvm::BasicBlock* head = block("loop");
   llvm::BasicBlock* turn = block("turn");
   LoopBlocks blocks{block("next"), block("loop_end")};
-  go(head);
+  ir_.CreateCondBr(ir_.CreateICmpSLT(first, last), turn, blocks.end);
+  llvm::BasicBlock* before = ir_.GetInsertBlock();
+  ir_.SetInsertPoint(turn);
   llvm::PHINode* index = ir_.CreatePHI(ir_.getInt64Ty(), 2);
   index->addIncoming(first, before);
-  llvm::Value* more = ir_.CreateICmpSLT(index, last);
-  llvm::PHINode* turns = nullptr;
-  if (limit != 0) {
-    // A count of turns that is a constant in every turn: what the verifier needs to see an end, whatever the bounds are.
+  auto* start = llvm::dyn_cast<llvm::ConstantInt>(first);
+  llvm::PHINode* turns = index;
+  if (limit != 0 && !(start && start->isZero())) {
     turns = ir_.CreatePHI(ir_.getInt64Ty(), 2);
-    turns->moveBefore(*head, std::next(index->getIterator()));
     turns->addIncoming(ir_.getInt64(0), before);
-    more = ir_.CreateAnd(ir_.CreateICmpULT(turns, ir_.getInt64(limit)), more);
   }
-  ir_.CreateCondBr(more, turn, blocks.end);
-  ir_.SetInsertPoint(turn);
   loops_.push_back(blocks);
   body(wrap(index));
   loops_.pop_back();
-  go(blocks.next);
-  index->addIncoming(ir_.CreateAdd(index, ir_.getInt64(1)), blocks.next);
-  if (turns) turns->addIncoming(ir_.CreateAdd(turns, ir_.getInt64(1)), blocks.next);
-  ir_.CreateBr(head);
+  ir_.CreateBr(blocks.next);
+  blocks.next->moveBefore(exit_);
+  ir_.SetInsertPoint(blocks.next);
+  llvm::Value* following = ir_.CreateAdd(index, ir_.getInt64(1));
+  llvm::Value* done = turns == index ? following : ir_.CreateAdd(turns, ir_.getInt64(1));
+  if (limit != 0) {
+    llvm::BasicBlock* allowed = block("allowed");
+    ir_.CreateCondBr(ir_.CreateICmpULT(done, ir_.getInt64(limit)), allowed, blocks.end);
+    ir_.SetInsertPoint(allowed);
+  }
+  ir_.CreateCondBr(ir_.CreateICmpSLT(following, last), turn, blocks.end);
+  index->addIncoming(following, ir_.GetInsertBlock());
+  if (turns != index) turns->addIncoming(done, ir_.GetInsertBlock());
+  blocks.end->moveBefore(exit_);
   ir_.SetInsertPoint(blocks.end);
 }
 

@@ -88,6 +88,41 @@ TEST_F(Verbs, LoopEndsAtItsLimit) {
   EXPECT_EQ(out[1], 5u);
 }
 
+TEST_F(Verbs, NestedLoopsWithEveryWayOut) {
+  NEEDS_ROOT();
+  auto out = run([](Emit& e) {
+    Value a = unknown(e, 0), b = unknown(e, 1);
+    Value sum = e.slot(8);
+    e.store(sum, e.imm(0));
+    auto add = [&](Value v) { e.store(sum, e.binary(Op::add, e.load(sum, 64), v)); };
+    e.loop(b, a, 16, [&](Value i) {
+      e.branch(e.compare(Compare::eq, i, e.imm(4)), [&] { e.next_turn(); }, [&] { add(e.imm(100)); });
+      e.loop(e.imm(0), i, 16, [&](Value j) {
+        e.branch(e.compare(Compare::sgt, e.helper(BPF_FUNC_get_smp_processor_id, {}, Effect::reads), e.imm(100000)), [&] { e.leave({}); });
+        e.branch(e.compare(Compare::eq, j, e.imm(2)), [&] { e.next_turn(); });
+        e.branch(e.compare(Compare::eq, j, e.imm(5)), [&] { e.leave_loop(); });
+        e.helper(BPF_FUNC_ktime_get_ns, {});
+        add(j);
+      });
+      e.branch(e.compare(Compare::eq, i, e.imm(8)), [&] { e.leave_loop(); });
+      e.helper(BPF_FUNC_ktime_get_ns, {});
+    });
+    put(e, 0, e.load(sum, 64));
+  }, {12, 1});
+  uint64_t expected = 0;
+  for (int i = 1; i < 12; ++i) {
+    if (i == 4) continue;
+    expected += 100;
+    for (int j = 0; j < i; ++j) {
+      if (j == 2) continue;
+      if (j == 5) break;
+      expected += uint64_t(j);
+    }
+    if (i == 8) break;
+  }
+  EXPECT_EQ(out[0], expected);
+}
+
 TEST_F(Verbs, CopiesOfEverySizeAndAlignment) {
   NEEDS_ROOT();
   static constexpr uint32_t sizes[] = {1, 3, 8, 13, 64, 127, 200};
