@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <deque>
+#include <numeric>
 #include <fstream>
 
 #include "codegen/llvm_object.h"
