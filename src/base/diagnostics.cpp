@@ -1,6 +1,7 @@
 #include "base/diagnostics.h"
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 namespace awl {
 namespace {
@@ -55,11 +56,10 @@ Diagnostic& Diagnostic::hint(std::string message) {
 }
 
 Diagnostic& Diagnostics::add(Diag id, Severity severity, Span span, std::string text) {
-  for (const Diagnostic& other : list_)
-    if (other.id == id && other.span == span && other.text == text) {
-      ignored_ = {};
-      return ignored_;
-    }
+  if (!seen_.emplace(id, span.file, span.begin, span.end, text).second) {
+    ignored_ = {};
+    return ignored_;
+  }
   if (severity == Severity::error) ++errors_;
   return list_.emplace_back(Diagnostic{id, severity, span, std::move(text), {}, {}});
 }
@@ -83,6 +83,35 @@ std::string render(const Diagnostics& diagnostics, const RenderOptions& options)
         out += fmt::format("{}{}{}\n{}", on, place(sources, note.span, word, note.text), off, excerpt(sources, note.span));
       for (const std::string& hint : d.hints) out += fmt::format("HINT: {}\n", hint);
     }
+  }
+  return out;
+}
+
+namespace {
+
+nlohmann::ordered_json json_place(const Sources& sources, Span span) {
+  Position begin = sources.position(span.file, span.begin), end = sources.position(span.file, span.end);
+  return {{"file", sources.file(span.file).name},
+          {"start", {{"line", begin.line}, {"column", begin.column}}},
+          {"end", {{"line", end.line}, {"column", end.column}}}};
+}
+
+}  // namespace
+
+std::string render_json(const Diagnostics& diagnostics) {
+  static constexpr std::array<std::string_view, 3> severities{"error", "warning", "note"};
+  const Sources& sources = diagnostics.sources();
+  std::string out;
+  for (const Diagnostic& d : diagnostics.all()) {
+    nlohmann::ordered_json object{{"id", diag_name(d.id)}, {"severity", severities[static_cast<size_t>(d.severity)]}, {"message", d.text}};
+    if (d.span) object["span"] = json_place(sources, d.span);
+    for (const Note& note : d.notes) {
+      nlohmann::ordered_json entry{{"message", note.text}};
+      if (note.span) entry["span"] = json_place(sources, note.span);
+      object["notes"].push_back(std::move(entry));
+    }
+    if (!d.hints.empty()) object["hints"] = d.hints;
+    out += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }
   return out;
 }

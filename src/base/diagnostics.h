@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/source.h"
@@ -74,6 +76,7 @@ class Diagnostics {
 
   const Sources* sources_;
   std::vector<Diagnostic> list_;
+  std::set<std::tuple<Diag, uint32_t, uint32_t, uint32_t, std::string>> seen_;
   Diagnostic ignored_;  // what a repeated report returns
   size_t errors_ = 0;
 };
@@ -95,7 +98,8 @@ std::string render(const Diagnostics& diagnostics, const RenderOptions& options)
 // One place rendered as above, for run-time messages that point into the script.
 std::string render_place(const Sources& sources, Span span, std::string_view severity, std::string_view text);
 
-// One JSON object per diagnostic, newline separated (for editors and `awl check --json`).
+// One JSON object per diagnostic, newline separated (for editors and `awl check --json`): id, severity, message and, where there are any,
+// span {file, start {line, column}, end {line, column}}, notes [{message, span}], hints [text]. Lines and columns as above.
 std::string render_json(const Diagnostics& diagnostics);
 
 }  // namespace awl

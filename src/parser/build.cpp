@@ -10,6 +10,10 @@ const Token& Parse::take() {
     return skipped;
   }
   if (recovering && leave_out_group(next)) return take();
+  if (diagnostics.error_count() > max_errors) {
+    next = input.tokens.size() - 1;
+    input.cut_short = true;
+  }
   const Token& token = input.tokens[std::min(next, input.tokens.size() - 1)];
   if (next < input.tokens.size()) ++next;
   return token;
@@ -38,6 +42,7 @@ void Parse::begin_recovery() {
 void Parse::deep(Span span) {
   if (too_deep) return;
   too_deep = true;
+  span.end = std::min(span.end, span.begin + 1);  // all of it would fill the screen
   error(span, fmt::format("nested too deeply, at most {} levels are possible", max_depth));
 }
 

@@ -9,6 +9,8 @@ namespace awl::build {
 
 // Deeper trees are refused: every pass recurses over them.
 constexpr uint32_t max_depth = 500;
+// Beyond so many errors the parser gives up.
+constexpr size_t max_errors = 200;
 
 struct Expression {
   ast::ExprPtr node;

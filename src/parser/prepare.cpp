@@ -131,7 +131,6 @@ class Preparer {
       case Tok::comma:
       case Tok::colon:
       case Tok::question:
-      case Tok::dot_dot:
       case Tok::predicate_open:
       case Tok::kw_return:
       case Tok::comptime_value: return true;

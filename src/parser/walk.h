@@ -23,6 +23,10 @@ void for_each_child(const Block& b, F&& f);
 
 namespace detail {
 
+template <typename N>
+constexpr bool is_leaf = std::is_same_v<N, Integer> || std::is_same_v<N, String> || std::is_same_v<N, Boolean> || std::is_same_v<N, Identifier> ||
+                         std::is_same_v<N, Variable> || std::is_same_v<N, Parameter> || std::is_same_v<N, Break> || std::is_same_v<N, Continue>;
+
 template <typename F>
 struct ChildVisitor {
   F& f;
@@ -36,15 +40,6 @@ struct ChildVisitor {
   void type(auto& maybe_type) {
     if (maybe_type) child(maybe_type->of);
   }
-
-  void operator()(const Integer&) {}
-  void operator()(const String&) {}
-  void operator()(const Boolean&) {}
-  void operator()(const Identifier&) {}
-  void operator()(const Variable&) {}
-  void operator()(const Parameter&) {}
-  void operator()(const Break&) {}
-  void operator()(const Continue&) {}
 
   template <typename T>
   void operator()(T& n) {
@@ -73,10 +68,8 @@ struct ChildVisitor {
     } else if constexpr (std::is_same_v<N, ForMap>) child(n.map), list(n.body.statements);
     else if constexpr (std::is_same_v<N, ForRange>) child(n.from), child(n.to), list(n.body.statements);
     else if constexpr (std::is_same_v<N, While>) child(n.condition), list(n.body.statements);
-    else {
-      static_assert(std::is_same_v<N, Unroll>);
-      child(n.count), list(n.body.statements);
-    }
+    else if constexpr (std::is_same_v<N, Unroll>) child(n.count), list(n.body.statements);
+    else static_assert(is_leaf<N>);
   }
 };
 
