@@ -36,7 +36,7 @@ class Preparer {
 
   // The index after the closing partner of the parenthesis at `i`, or the end. Gives up after `reach` tokens, so that the whole stays linear.
   size_t skip_parens(size_t i) const {
-    constexpr size_t reach = 2000;
+    constexpr size_t reach = 400;
     size_t depth = 0;
     for (size_t last = i + reach; i < t_.size() && i < last; ++i) {
       if (t_[i].kind == Tok::open_paren) ++depth;
