@@ -1,0 +1,89 @@
+// Calls of builtins: what their rows are given.
+#include <algorithm>
+#include <cassert>
+
+#include "codegen/lower_internal.h"
+
+namespace awl {
+namespace {
+
+class RowLowering : public CallLower {
+ public:
+  RowLowering(Lowering& lowering, const ast::Expr& e, const ast::Call& call) : l_(&lowering), expr_(&e), call_(&call) {}
+
+  Value to;                            // lower_into rows
+  bool pad = false;
+  const ast::Expr* element = nullptr;  // aggregation rows
+
+  Emit& emit() override { return l_->emit; }
+  const ast::Call& call() override { return *call_; }
+  Type type() override { return element ? l_->map_info(*element).value : expr_->type; }
+  const Config& config() override { return l_->unit.config; }
+  const Target& target() override { return l_->instance.target; }
+  const Context& context() override { return l_->instance.context; }
+  Value value(size_t i) override { return l_->scalar(arg(i)); }
+  Value value64(size_t i) override { return l_->number64(arg(i)); }
+  Value address(size_t i) override { return l_->address(arg(i)); }
+  using CallLower::into;
+  void into(size_t i, Type wanted, Value destination) override { l_->into(arg(i), wanted, destination, pad); }
+  Value destination() override { return to; }
+  Value access(const Access& access) override { return l_->access(access); }
+  uint32_t param(artifact::ParamKind kind, std::string_view name) override {
+    int64_t index = l_->find_param(kind, name);
+    assert(index >= 0);
+    return static_cast<uint32_t>(std::max<int64_t>(index, 0));
+  }
+  void probe_read(Value destination, uint32_t size, Value from, AddressSpace space) override {
+    l_->probe_read(destination, size, from, space == AddressSpace::user);
+  }
+  void send_event(const std::function<void(Value)>& fill) override { l_->send_call(*call_, fill); }
+  uint32_t string_index(std::string_view text) override {
+    auto& strings = l_->unit.meta.strings;
+    auto found = std::ranges::find(strings, text);
+    assert(found != strings.end());
+    return static_cast<uint32_t>(found - strings.begin());
+  }
+  Value probe_id() override { return l_->probe_id(); }
+  Value find_element(size_t map, size_t key) override {
+    const MapInfo& info = l_->map_info(arg(map));
+    return l_->find(info, map == key ? l_->key(arg(map)) : l_->key(info, arg(key)));
+  }
+  Value remove_element(size_t map, size_t key) override { return l_->remove(arg(map), arg(key)); }
+  bool padded() override { return pad; }
+  void with_element(const std::function<void(Value)>& use) override {
+    assert(element);
+    l_->with_element(*element, use);
+  }
+
+ private:
+  Lowering* l_;
+  const ast::Expr* expr_;
+  const ast::Call* call_;
+};
+
+}  // namespace
+
+Value Lowering::call(const ast::Expr& e, const ast::Call& node) {
+  assert(node.builtin && node.builtin->lower);
+  RowLowering row(*this, e, node);
+  Value v = node.builtin->lower(emit, row);
+  if (!v || !is_scalar(e.type)) return v;
+  unsigned bits = bits_of(e.type), width = emit.width(v);
+  return width == bits ? v : emit.resize(v, bits, false);
+}
+
+void Lowering::call_into(const ast::Expr& e, const ast::Call& node, Value to, bool pad) {
+  RowLowering row(*this, e, node);
+  row.to = to;
+  row.pad = pad;
+  node.builtin->lower_into(emit, row);
+}
+
+void Lowering::aggregate(const ast::Expr& target, const ast::Expr& value) {
+  auto& node = std::get<ast::Call>(value.node);
+  RowLowering row(*this, value, node);
+  row.element = &target;
+  node.builtin->lower(emit, row);
+}
+
+}  // namespace awl

@@ -1,0 +1,230 @@
+// Maps: scalars in global memory, keyed hashes, per-CPU aggregations.
+#include <cassert>
+
+#include "codegen/lower_internal.h"
+
+namespace awl {
+
+using artifact::ParamKind;
+using artifact::Storage;
+
+const MapInfo& Lowering::map_info(const ast::Expr& map) { return unit.maps.at(std::get<ast::MapRef>(map.node).name); }
+
+// The key in memory, at its map's type: built in place, nothing in it undefined.
+Value Lowering::key(const MapInfo& info, const ast::Expr& key) {
+  bool in_place = key.type == info.key && !is_scalar(key.type) &&
+                  (std::holds_alternative<ast::String>(key.node) ||
+                   (std::holds_alternative<ast::Variable>(key.node) && (key.type->kind == Kind::tuple || key.type->kind == Kind::record)));
+  if (in_place) return address(key);
+  Value made = memory(info.key->size);
+  into(key, info.key, made, true);
+  return made;
+}
+
+Value Lowering::key(const ast::Expr& map) {
+  auto& ref = std::get<ast::MapRef>(map.node);
+  const MapInfo& info = map_info(map);
+  if (!ref.keys.empty()) return key(info, *ref.keys.front());
+  Value zero = emit.slot(4, 4);  // the one element of an array
+  emit.store(zero, emit.imm(0, 32));
+  return zero;
+}
+
+Value Lowering::find(const MapInfo& info, Value key) {
+  return emit.helper_address(BPF_FUNC_map_lookup_elem, {emit.map(info.index), key}, Effect::reads);
+}
+
+// The value of an element without aggregation; 0 where there is none.
+Value Lowering::map_scalar(const ast::Expr& e) {
+  const MapInfo& info = map_info(e);
+  const artifact::Map& where = stored(info);
+  if (where.storage == Storage::global) return convert(load_scalar(emit.global(where.offset), info.value), info.value, e.type);
+  Value element = find(info, key(e));
+  return emit.choose(
+      emit.compare(Compare::ne, element, emit.null()), [&] { return convert(load_scalar(element, info.value), info.value, e.type); },
+      [&] { return emit.imm(0, bits_of(e.type)); });
+}
+
+// Where the element is, or zeros.
+Value Lowering::map_address(const ast::Expr& e) {
+  const MapInfo& info = map_info(e);
+  const artifact::Map& where = stored(info);
+  if (where.storage == Storage::global) return emit.global(where.offset);
+  Value element = find(info, key(e));
+  return emit.choose(emit.compare(Compare::ne, element, emit.null()), [&] { return element; }, [&] { return emit.zeros(info.value->size); });
+}
+
+void Lowering::update(const ast::Expr& target, const MapInfo& info, Value key, Value value, uint64_t flags) {
+  int32_t site = site_of(unit.update_sites, &target);
+  Value code = emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), key, value, emit.imm(flags)});
+  if (site < 0) return;
+  emit.branch(emit.compare(Compare::slt, code, emit.imm(0)), [&] { runtime_error(site, code); }, {}, false);
+}
+
+void Lowering::assign_map(const ast::Expr& target, const ast::Expr& value) {
+  const MapInfo& info = map_info(target);
+  const artifact::Map& where = stored(info);
+  if (where.storage == Storage::global) {
+    Value to = emit.global(where.offset);
+    bool at_once = is_scalar(info.value) || std::holds_alternative<ast::String>(value.node) || std::holds_alternative<ast::Call>(value.node);
+    if (at_once) {
+      into(value, info.value, to, true);
+    } else {  // what is read may be what is written
+      Value made = memory(info.value->size);
+      into(value, info.value, made, true);
+      emit.copy(to, made, info.value->size);
+    }
+    emit.store(emit.global(where.set_offset), emit.imm(1));
+    return;
+  }
+  emit.scope([&] {
+    Value made = memory(info.value->size);
+    into(value, info.value, made, true);
+    update(target, info, key(target), made, BPF_ANY);
+  });
+}
+
+Value Lowering::modify_map(const ast::Expr& target, const std::function<Value(Value)>& change, bool want_old) {
+  const MapInfo& info = map_info(target);
+  const artifact::Map& where = stored(info);
+  if (where.storage == Storage::global) {
+    Value at = emit.global(where.offset);
+    Value old = load_scalar(at, info.value), changed = change(old);
+    store_scalar(at, changed, info.value);
+    emit.store(emit.global(where.set_offset), emit.imm(1));
+    return want_old ? old : changed;
+  }
+  Value at = key(target);
+  Value element = find(info, at);
+  return emit.choose(
+      emit.compare(Compare::ne, element, emit.null()),
+      [&] {
+        Value old = load_scalar(element, info.value), changed = change(old);
+        store_scalar(element, changed, info.value);
+        return want_old ? old : changed;
+      },
+      [&] {
+        Value old = emit.imm(0, bits_of(info.value)), changed = change(old);
+        Value made = emit.slot(info.value->size);
+        store_scalar(made, changed, info.value);
+        update(target, info, at, made, BPF_ANY);
+        return want_old ? old : changed;
+      });
+}
+
+// target += amount, without needing the result. 64-bit values only.
+void Lowering::add_to_map(const ast::Expr& target, Value amount) {
+  const MapInfo& info = map_info(target);
+  const artifact::Map& where = stored(info);
+  if (where.storage == Storage::global) {
+    emit.atomic_add(emit.global(where.offset), amount);
+    emit.store(emit.global(where.set_offset), emit.imm(1));
+    return;
+  }
+  emit.scope([&] {
+    Value at = key(target);
+    Value element = find(info, at);
+    emit.branch(
+        emit.compare(Compare::ne, element, emit.null()), [&] { emit.atomic_add(element, amount); },
+        [&] {
+          Value made = emit.slot(8);
+          emit.store(made, amount);
+          update(target, info, at, made, BPF_ANY);
+        });
+  });
+}
+
+// This CPU's value of an aggregation's element. A new element starts as zeros.
+void Lowering::with_element(const ast::Expr& target, const std::function<void(Value)>& use) {
+  const MapInfo& info = map_info(target);
+  const artifact::Map& where = stored(info);
+  emit.scope([&] {
+    Value at = key(target);
+    Value element = find(info, at);
+    if (where.storage == Storage::percpu_hash || where.storage == Storage::hash) {
+      Value present = emit.compare(Compare::ne, element, emit.null());
+      element = emit.choose(present, [&] { return element; }, [&] {
+        // Another CPU may make the same element meanwhile: only a full map is worth a message, and then the second look finds nothing.
+        Value code = emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), at, emit.zeros(info.value->size), emit.imm(BPF_NOEXIST)});
+        int32_t site = site_of(unit.update_sites, &target);
+        if (site >= 0) {
+          constexpr int64_t exists = -17;  // -EEXIST
+          Value failed = emit.binary(Op::bit_and, emit.compare(Compare::slt, code, emit.imm(0)),
+                                     emit.compare(Compare::ne, code, emit.imm(static_cast<uint64_t>(exists))));
+          emit.branch(failed, [&] { runtime_error(site, code); }, {}, false);
+        }
+        return find(info, at);
+      });
+    }
+    emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { use(element); });
+  });
+}
+
+Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
+  const MapInfo& info = map_info(map);
+  const artifact::Map& where = stored(info);
+  bool keyed = where.storage == Storage::hash || where.storage == Storage::percpu_hash;
+  if (where.storage == Storage::global) {
+    Value flag = emit.global(where.set_offset);
+    Value was = emit.resize(emit.load(flag, 64), 1, false);
+    emit.zero(emit.global(where.offset), info.value->size);
+    emit.store(flag, emit.imm(0));
+    return was;
+  }
+  Value at = &map == &key_expr ? key(map) : key(info, key_expr);
+  if (keyed) {
+    Value code = emit.helper(BPF_FUNC_map_delete_elem, {emit.map(info.index), at});
+    return emit.compare(Compare::eq, code, emit.imm(0));
+  }
+  Value element = find(info, at);
+  return emit.choose(
+      emit.compare(Compare::ne, element, emit.null()),
+      [&] {
+        emit.zero(element, info.value->size);
+        return emit.imm(1, 1);
+      },
+      [&] { return emit.imm(0, 1); });
+}
+
+// An aggregation as one number, over all CPUs (bpf_map_lookup_percpu_elem, kernel 5.19). avg: total / updates.
+Value Lowering::merged(const ast::Expr& map) {
+  const MapInfo& info = map_info(map);
+  Kind kind = info.value->kind;
+  bool is_signed = info.value->is_signed;
+  Value at = key(map);
+  Value total = emit.slot(8), updates = emit.slot(8);
+  emit.store(total, emit.imm(0));
+  emit.store(updates, emit.imm(0));
+  auto add_cpu = [&](Value element) {
+    Value x = emit.load(element, 64, 0);
+    Value n = kind == Kind::count ? emit.imm(1) : emit.load(element, 64, 8);
+    Value before = emit.load(updates, 64), sum = emit.load(total, 64);
+    if (kind == Kind::min || kind == Kind::max) {
+      Compare better = kind == Kind::min ? (is_signed ? Compare::slt : Compare::ult) : (is_signed ? Compare::sgt : Compare::ugt);
+      Value replace = emit.select(emit.compare(Compare::eq, before, emit.imm(0)), emit.imm(1, 1), emit.compare(better, x, sum));
+      replace = emit.binary(Op::bit_and, replace, emit.compare(Compare::ne, n, emit.imm(0)));
+      emit.store(total, emit.select(replace, x, sum));
+    } else {
+      emit.store(total, emit.binary(Op::add, sum, x));
+    }
+    emit.store(updates, emit.binary(Op::add, before, n));
+  };
+  if (find_param(ParamKind::ncpus) >= 0) {
+    constexpr uint64_t most_cpus = 8192;
+    emit.loop(emit.imm(0), param(ParamKind::ncpus), most_cpus, [&](Value cpu) {
+      Value element = emit.helper_address(BPF_FUNC_map_lookup_percpu_elem, {emit.map(info.index), at, emit.resize(cpu, 32, false)});
+      emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { add_cpu(element); }, [&] {});
+    });
+  } else {
+    Value element = find(info, at);
+    emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { add_cpu(element); });
+  }
+  Value result = emit.load(total, 64);
+  if (kind != Kind::avg && kind != Kind::stats) return result;
+  Value n = emit.load(updates, 64);
+  return emit.choose(
+      emit.compare(Compare::eq, n, emit.imm(0)), [&] { return emit.imm(0); },
+      [&] { return division(ast::BinaryOp::divide, result, n, is_signed, nullptr, -1); });
+}
+
+}  // namespace awl

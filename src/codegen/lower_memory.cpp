@@ -1,0 +1,253 @@
+// Reading and writing memory: conversions, kernel and user memory, context values.
+#include <algorithm>
+#include <cassert>
+
+#include "codegen/lower_internal.h"
+
+namespace awl {
+
+namespace {
+
+// Slots together stay below this, so that the 512 bytes of the BPF stack also hold what the compiler spills.
+constexpr uint32_t stack_budget = 256;
+// Literals up to this size are stored as immediates.
+constexpr uint32_t immediate_bytes = 64;
+
+}  // namespace
+
+unsigned bits_of(Type t) {
+  if (t->kind == Kind::boolean) return 1;
+  return t->size ? t->size * 8 : 64;
+}
+
+Value Lowering::memory(uint32_t size, uint32_t align) {
+  size = std::max(size, 1u);
+  uint32_t rounded = (size + 7) / 8 * 8;
+  if (size > std::max<uint64_t>(unit.config.on_stack_limit, 32) || stack_used_ + rounded > stack_budget) return emit.scratch(rounded);
+  stack_used_ += rounded;
+  return emit.slot(size, align);
+}
+
+Value Lowering::load_scalar(Value from, Type t, uint32_t offset) {
+  if (t->kind == Kind::boolean) return emit.resize(emit.load(from, 8, offset), 1, false);
+  return emit.load(from, bits_of(t), offset);
+}
+
+void Lowering::store_scalar(Value to, Value v, Type t, uint32_t offset) {
+  if (t->kind == Kind::boolean) v = emit.resize(v, 8, false);
+  emit.store(to, v, offset);
+}
+
+Value Lowering::convert(Value v, Type from, Type to) {
+  if (to->kind == Kind::boolean) return from->kind == Kind::boolean ? v : emit.resize(v, 1, false);
+  bool is_signed = from->is_signed && from->kind != Kind::boolean;
+  unsigned bits = bits_of(to);
+  return emit.width(v) == bits ? v : emit.resize(v, bits, is_signed);
+}
+
+void Lowering::probe_read(Value to, uint32_t size, Value from, bool user) {
+  emit.helper(user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel, {to, emit.imm(size, 32), emit.resize(from, 64, false)});
+}
+
+Value Lowering::read_scalar(Place from, Type t) {
+  if (from.memory == Memory::own || from.memory == Memory::direct) return load_scalar(from.address, t);
+  Value slot = emit.slot(t->size, std::min(t->size, 8u));
+  probe_read(slot, t->size, from.address, from.memory == Memory::user);
+  return load_scalar(slot, t);
+}
+
+void Lowering::literal(std::string_view text, uint32_t size, Value to) {
+  if (text.size() + 1 > size) text = text.substr(0, size - 1);
+  std::string bytes(text);
+  bytes.resize(std::max<size_t>(size <= immediate_bytes ? size : std::min<size_t>((text.size() + 8) / 8 * 8, size), 1));
+  uint32_t length = static_cast<uint32_t>(bytes.size());
+  if (length > immediate_bytes) {
+    emit.copy(to, emit.bytes(bytes), length);
+  } else {
+    for (uint32_t at = 0; at < length;) {
+      uint32_t step = 8;
+      while (at + step > length) step /= 2;
+      uint64_t word = 0;
+      for (uint32_t i = 0; i < step; ++i) word |= uint64_t{static_cast<uint8_t>(bytes[at + i])} << (8 * i);
+      emit.store(to, emit.imm(word, step * 8), at);
+      at += step;
+    }
+  }
+  if (length < size) emit.zero(emit.offset(to, uint64_t{length}), size - length);
+}
+
+// Whether nothing is undefined behind the end of the string(s) in the value's memory.
+bool Lowering::is_padded(const ast::Expr& e) {
+  if (!is_string(e.type)) return true;
+  if (std::holds_alternative<ast::String>(e.node) || std::holds_alternative<ast::MapRef>(e.node)) return true;
+  auto* call = std::get_if<ast::Call>(&e.node);
+  return call && call->args.empty();  // comm
+}
+
+Memory Lowering::memory_of(Type pointer) {
+  if (pointer->space == AddressSpace::user) return Memory::user;
+  if (pointer->space == AddressSpace::bpf) return Memory::own;
+  if (pointer->space == AddressSpace::none && instance.context.user_pointers) return Memory::user;
+  return Memory::kernel;
+}
+
+// Copies a value of `from_type` to own memory as `to_type`.
+void Lowering::read(Place from, Type from_type, Type to_type, Value to, bool pad, bool source_padded) {
+  if (is_scalar(to_type) && is_scalar(from_type)) {
+    store_scalar(to, convert(read_scalar(from, from_type), from_type, to_type), to_type);
+    return;
+  }
+  bool user = from.memory == Memory::user;
+  if (is_string(to_type) && is_string(from_type)) {
+    uint32_t size = std::min(from_type->size, to_type->size);
+    if (pad && !source_padded) {
+      emit.zero(to, to_type->size);
+      emit.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str,
+                  {to, emit.imm(size, 32), emit.resize(from.address, 64, false)});
+      return;
+    }
+    if (from.memory == Memory::own) emit.copy(to, from.address, size);
+    else probe_read(to, size, from.address, user);
+    if (size < to_type->size) {
+      if (pad) emit.zero(emit.offset(to, uint64_t{size}), to_type->size - size);
+      else emit.store(to, emit.imm(0, 8), size);
+    } else if (from_type->size > size) {
+      emit.store(to, emit.imm(0, 8), size - 1);
+    }
+    return;
+  }
+  bool fields = (to_type->kind == Kind::tuple || to_type->kind == Kind::record) && to_type != from_type;
+  if (!fields) {
+    uint32_t size = std::min(from_type->size, to_type->size);
+    if (from.memory == Memory::own) emit.copy(to, from.address, size);
+    else probe_read(to, size, from.address, user);
+    if (size < to_type->size) emit.zero(emit.offset(to, uint64_t{size}), to_type->size - size);
+    return;
+  }
+  if (pad) emit.zero(to, to_type->size);
+  for (size_t i = 0; i < to_type->members.size(); ++i) {
+    const Member& target = to_type->members[i];
+    const Member* source = i < from_type->members.size() ? &from_type->members[i] : nullptr;
+    if (to_type->kind == Kind::record) {
+      auto found = std::ranges::find(from_type->members, target.name, &Member::name);
+      source = found == from_type->members.end() ? nullptr : &*found;
+    }
+    if (!source) continue;
+    read({emit.offset(from.address, uint64_t{source->offset}), from.memory}, source->type, target.type,
+         emit.offset(to, uint64_t{target.offset}), pad, source_padded);
+  }
+}
+
+Value Lowering::element_size(Type t) {
+  if (!t) return emit.imm(1);
+  if (is_structure(t) && t->btf_id) return emit.type_size(t);
+  return emit.imm(std::max(t->size, 1u));
+}
+
+const ContextField* Lowering::context_field(const ast::Expr& e) {
+  auto* field = std::get_if<ast::Field>(&e.node);
+  if (!field) return nullptr;
+  auto* call = std::get_if<ast::Call>(&field->object->node);
+  if (!call || !call->builtin || !(call->builtin->flags & BuiltinFlag::arguments)) return nullptr;
+  for (const ContextField& f : instance.context.args)
+    if (f.name == field->name) return &f;
+  return nullptr;
+}
+
+namespace {
+
+// Members of a union share bytes: the verifier may see another member's type there.
+bool shares_bytes(std::span<const Member> members, const Member& member) {
+  return std::ranges::count_if(members, [&](const Member& m) {
+           return m.offset < member.offset + std::max(member.type->size, 1u) && member.offset < m.offset + std::max(m.type->size, 1u);
+         }) > 1;
+}
+
+}  // namespace
+
+// Whether the verifier knows what an expression of pointer type points to: a trusted pointer, or one loaded through such.
+bool Lowering::is_direct(const ast::Expr& e) {
+  if (e.type->trusted) return !std::holds_alternative<ast::MapRef>(e.node);
+  if (e.type->space == AddressSpace::user || !is_structure(e.type->element) || !e.type->element->btf_id) return false;
+  const ast::Expr* at = &e;
+  while (auto* field = std::get_if<ast::Field>(&at->node)) {
+    if (context_field(*at)) return false;
+    Type outer = field->object->type;
+    Type structure = is_pointer(outer) ? outer->element : outer;
+    if (!is_structure(structure) || !structure->btf_id || structure->is_union) return false;
+    const Member* member = types.member(structure, field->name);
+    if (!member || shares_bytes(types.members(structure), *member)) return false;
+    at = field->object.get();
+    if (is_pointer(outer)) return is_direct(*at);
+  }
+  return false;
+}
+
+// The object's address plus the member's offset.
+Place Lowering::field_place(const ast::Field& field) {
+  Type structure = field.object->type;
+  Place base;
+  if (is_pointer(structure)) {
+    Memory where = is_direct(*field.object) ? Memory::direct : memory_of(structure);
+    base = {emit.to_address(scalar(*field.object)), where};
+    structure = structure->element;
+  } else {
+    base = place(*field.object);
+  }
+  const Member* member = types.member(structure, field.name);
+  assert(member);
+  Value distance = structure->btf_id ? emit.field_offset(structure, *member) : emit.imm(member->offset);
+  return {emit.offset(base.address, distance), base.memory};
+}
+
+// A value out of the context, zero-extended to 64 bits.
+Value Lowering::access(const Access& access) {
+  return std::visit(Overloaded{
+                        [&](const RegisterAccess& a) { return emit.context_load(64, a.offset); },
+                        [&](const ArgumentAccess& a) { return emit.context_load(64, a.index * 8); },
+                        [&](const BytesAccess& a) {
+                          unsigned bits = std::min(a.size ? a.size : 8, 8u) * 8;
+                          Value v = a.core_type.empty() ? emit.context_load(bits, a.offset) : emit.context_load(bits, a);
+                          return bits == 64 ? v : emit.resize(v, 64, false);
+                        },
+                        [&](const DataLocAccess& a) { return emit.resize(access_place(Access(a)).address, 64, false); },
+                        [&](const FunctionIpAccess&) { return function_address(); },
+                    },
+                    access);
+}
+
+// Where bytes of the context (an array, a string) lie.
+Place Lowering::access_place(const Access& access) {
+  if (auto* location = std::get_if<DataLocAccess>(&access)) {
+    const BytesAccess& at = location->word;
+    Value word = at.core_type.empty() ? emit.context_load(32, at.offset) : emit.context_load(32, at);
+    Value distance = emit.resize(emit.binary(Op::bit_and, word, emit.imm(0xffff, 32)), 64, false);
+    return {emit.offset(emit.context(), distance), Memory::kernel};
+  }
+  if (auto* bytes = std::get_if<BytesAccess>(&access)) {
+    Value distance = emit.imm(bytes->offset);
+    if (!bytes->core_type.empty())
+      if (Type structure = types.find_structure(bytes->core_type))
+        if (const Member* member = types.member(structure, bytes->core_member)) distance = emit.field_offset(structure, *member);
+    return {emit.offset(emit.context(), distance), Memory::kernel};
+  }
+  return {emit.to_address(this->access(access)), Memory::kernel};
+}
+
+// The traced kernel function: a symbol where there is but one, else the instruction pointer. An int3 probe's saved pointer is one behind its
+// address; kernels with attach cookies (5.15) also have bpf_get_func_ip, which is right for every way of attaching.
+Value Lowering::function_address() {
+  using artifact::ParamKind;
+  if (!instance.target.parts.empty()) {
+    std::string name = instance.target.parts.back();
+    name = name.substr(0, name.find('+'));
+    if (find_param(ParamKind::kernel_symbol, name) >= 0) return param(ParamKind::kernel_symbol, name);
+  }
+  constexpr uint32_t instruction_pointer = 128;  // struct pt_regs of x86-64
+  auto from_registers = [&] { return emit.binary(Op::sub, emit.context_load(64, instruction_pointer), emit.imm(1)); };
+  if (find_param(ParamKind::feature, "attach_cookie") < 0) return from_registers();
+  Value has = emit.compare(Compare::ne, param(ParamKind::feature, "attach_cookie"), emit.imm(0));
+  return emit.choose(has, [&] { return emit.helper(BPF_FUNC_get_func_ip, {emit.context()}, Effect::reads); }, from_registers);
+}
+
+}  // namespace awl
