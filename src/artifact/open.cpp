@@ -46,7 +46,7 @@ void read_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, Contents&
     GElf_Sym symbol;
     if (!gelf_getsym(data, static_cast<int>(i), &symbol) || symbol.st_shndx == SHN_UNDEF) continue;
     if (const char* name = elf_strptr(elf, header.sh_link, symbol.st_name); name && *name)
-      contents.symbols[name] = {GELF_ST_TYPE(symbol.st_info), symbol.st_size};
+      contents.symbols[name] = {static_cast<uint32_t>(GELF_ST_TYPE(symbol.st_info)), symbol.st_size};
   }
 }
 
