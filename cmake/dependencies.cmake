@@ -38,6 +38,11 @@ target_compile_definitions(awl_llvm INTERFACE __STDC_CONSTANT_MACROS __STDC_FORM
 target_link_directories(awl_llvm INTERFACE ${AWL_LLVM_LIBDIR})
 target_link_libraries(awl_llvm INTERFACE ${AWL_LLVM_LIBS} ${AWL_LLVM_SYSTEM})
 
+# libclang's C API: declarations alone, the library is loaded when a script has C.
+add_library(awl_clang INTERFACE)
+target_include_directories(awl_clang SYSTEM INTERFACE ${AWL_LLVM_INCLUDE})
+target_link_libraries(awl_clang INTERFACE ${CMAKE_DL_LIBS})
+
 # lld links LLVM's archives in a second where ld takes ten.
 if(EXISTS ${AWL_LLVM_BINDIR}/ld.lld)
   add_link_options(-B${AWL_LLVM_BINDIR} -fuse-ld=lld)
