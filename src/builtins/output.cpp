@@ -143,7 +143,7 @@ constexpr BuiltinFlag event = BuiltinFlag::async | BuiltinFlag::no_value;
 
 const Builtin rows[] = {
     {.name = "print",
-     .signature = "print(any value, literal int top = 0, literal int div = 1)",
+     .signature = "print(map|any value, literal int top = 0, literal int div = 1)",
      .doc = "Prints a value, or a map with its largest `top` elements, values divided by `div`.",
      .example = "begin { @a[1] = 2; print(@a); print((1, \"x\")) }",
      .flags = event,

@@ -46,8 +46,8 @@ struct CopyExpr {
   Expr::Node operator()(const Index& n) { return Index{copy(n.object), copy(n.index)}; }
   Expr::Node operator()(const Tuple& n) { return Tuple{copy(n.elements)}; }
   Expr::Node operator()(const Record& n) { return Record{copy(n.fields)}; }
-  Expr::Node operator()(const SizeOf& n) { return SizeOf{copy(n.type), copy(n.operand)}; }
-  Expr::Node operator()(const OffsetOf& n) { return OffsetOf{copy(n.type), copy(n.operand), n.path}; }
+  Expr::Node operator()(const SizeOf& n) { return SizeOf{copy(n.type), copy(n.operand), n.resolved}; }
+  Expr::Node operator()(const OffsetOf& n) { return OffsetOf{copy(n.type), copy(n.operand), n.path, n.resolved}; }
   Expr::Node operator()(const TypeOf& n) { return TypeOf{clone(n.type)}; }
   Expr::Node operator()(const TypeInfo& n) { return TypeInfo{copy(n.type), copy(n.operand)}; }
   Expr::Node operator()(const BlockExpr& n) { return BlockExpr{copy(n.statements), copy(n.value)}; }

@@ -81,8 +81,8 @@ struct Index { ExprPtr object, index; };
 struct Tuple { std::vector<ExprPtr> elements; };
 struct NamedExpr { std::string name; Span span; ExprPtr value; };
 struct Record { std::vector<NamedExpr> fields; };
-struct SizeOf { std::optional<TypeName> type; ExprPtr operand; };
-struct OffsetOf { std::optional<TypeName> type; ExprPtr operand; std::vector<std::string> path; };
+struct SizeOf { std::optional<TypeName> type; ExprPtr operand; Type resolved = nullptr; };  // resolved: set by inference
+struct OffsetOf { std::optional<TypeName> type; ExprPtr operand; std::vector<std::string> path; Type resolved = nullptr; };  // resolved: the structure, set by inference
 struct TypeOf { TypeName type; };                                  // only as an argument of a macro call
 struct TypeInfo { std::optional<TypeName> type; ExprPtr operand; };
 struct BlockExpr { std::vector<StmtPtr> statements; ExprPtr value; };

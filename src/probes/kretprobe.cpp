@@ -1,5 +1,4 @@
 #include "probes/kernel_function.h"
-#include "probes/parts.h"
 #include "probes/registers.h"
 #include "probes/registry.h"
 
@@ -20,7 +19,7 @@ const Provider kretprobe_provider{
     .section = [](const Target& target) { return kernel_function_section(target, true); },
     .prepare = prepare_kernel_functions,
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, true, host); },
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_kernel_function, host); },
+    .list = match_kernel_function,
     .needs_unsafe = is_kernel_address,
     .pid_by_predicate = true,
 };

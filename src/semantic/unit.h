@@ -50,6 +50,7 @@ struct ProbeInstance {
   Context context;
   std::string probe_text;  // for the `probe` builtin
   Span span;               // of the attach point
+  uint32_t source = 0;     // which probe of the script, from 1: instances of one share it
   ast::ExprPtr predicate;
   ast::Block body;
   std::map<std::string, VariableInfo> variables;  // by name, set by inference

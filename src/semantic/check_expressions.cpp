@@ -1,0 +1,264 @@
+#include <algorithm>
+
+#include "base/near_names.h"
+#include "semantic/calls.h"
+#include "semantic/checker.h"
+#include "semantic/operators.h"
+#include "semantic/scopes.h"
+
+namespace awl {
+namespace {
+
+std::vector<std::string_view> builtin_names() {
+  std::vector<std::string_view> names;
+  for (const Builtin* row : builtins()) names.push_back(row->name);
+  return names;
+}
+
+void suggest(Diagnostic& d, std::string_view name, std::span<const std::string_view> candidates, std::string_view prefix = "") {
+  if (auto near = nearest_name(name, candidates)) d.hint(fmt::format("did you mean '{}{}'?", prefix, *near));
+}
+
+bool is_byte_array(Type t) { return t->kind == Kind::array && is_integer(t->element) && t->element->size == 1; }
+
+// Casts: what C allows between numbers and pointers, and between things of the same size.
+bool castable(TypeTable& types, Type from, Type to) {
+  Type number = number_type(types, from);
+  bool bytes = from->kind == Kind::array && (is_integer(from->element) || is_boolean(from->element));
+  switch (to->kind) {
+    case Kind::boolean: return number != nullptr;
+    case Kind::integer: return number || (bytes && from->size == to->size);
+    case Kind::enumeration: return number && !is_pointer(from);
+    case Kind::pointer: return is_pointer(from) || is_integer(from) || (is_string(from) && to->element && to->element->size == 1);
+    case Kind::string: return is_string(from);
+    case Kind::array:
+      if (is_string(from)) return is_byte_array(to);
+      if (is_integer(from) || bytes) return (is_integer(to->element) || is_boolean(to->element)) && from->size == to->size;
+      return false;
+    default: return from == to;
+  }
+}
+
+// "string" for a string without a capacity of its own, else the type.
+std::string cast_target(const ast::TypeName& written, Type to) {
+  return is_string(to) && written.suffixes.empty() && written.name == "string" ? "string" : TypeTable::text(to);
+}
+
+}  // namespace
+
+void Checker::expr(ast::Expr& e, bool assigned) {
+  std::visit(Overloaded{
+                 [](ast::Integer&) {},
+                 [&](ast::String& n) {
+                   if (n.value.size() + 1 > unit_->config.max_strlen) diagnostics_->report<Diag::string_long>(e.span, unit_->config.max_strlen);
+                 },
+                 [](ast::Boolean&) {},
+                 [](ast::Parameter&) {},
+                 [&](ast::Identifier& n) { identifier(e, n); },
+                 [](ast::Variable&) {},  // undeclared ones were reported when names were resolved
+                 [&](ast::MapRef& n) {
+                   map_ref(e, n);
+                   for (ast::ExprPtr& key : n.keys) expr(*key);
+                 },
+                 [&](ast::Call& n) { call(e, n, assigned); },
+                 [&](ast::Unary& n) { unary(e, n); },
+                 [&](ast::IncDec& n) { inc_dec(e, n); },
+                 [&](ast::Binary& n) { binary(e, n); },
+                 [&](ast::Ternary& n) { ternary(e, n); },
+                 [&](ast::Cast& n) { cast(e, n); },
+                 [&](ast::Field& n) { field(e, n); },
+                 [&](ast::TupleField& n) { tuple_field(e, n); },
+                 [&](ast::Index& n) { index(e, n); },
+                 [&](ast::Tuple& n) {
+                   for (ast::ExprPtr& element : n.elements) expr(*element);
+                 },
+                 [&](ast::Record& n) {
+                   for (ast::NamedExpr& f : n.fields) expr(*f.value);
+                 },
+                 [&](ast::SizeOf& n) { size_of(n); },
+                 [&](ast::OffsetOf& n) { offset_of(e, n); },
+                 [&](ast::TypeOf&) { diagnostics_->report<Diag::typeof_argument>(e.span); },
+                 [&](ast::TypeInfo&) { diagnostics_->report<Diag::typeinfo_disabled>(e.span); },
+                 [&](ast::BlockExpr& n) {
+                   statements(n.statements);
+                   if (n.value) expr(*n.value, assigned);
+                 },
+             },
+             e.node);
+}
+
+void Checker::identifier(const ast::Expr& e, const ast::Identifier& i) {
+  if (const Builtin* row = find_builtin(i.name)) {
+    diagnostics_->report<Diag::needs_arguments>(e.span, i.name).hint(fmt::format("call it: {}", row->signature));
+    return;
+  }
+  Diagnostic& d = diagnostics_->report<Diag::unknown_identifier>(e.span, i.name);
+  suggest(d, i.name, builtin_names());
+}
+
+void Checker::map_ref(const ast::Expr& e, const ast::MapRef& m) {
+  const MapInfo& map = unit_->maps[m.name];
+  if (m.keyed != map.keyed) {
+    if (m.keyed) diagnostics_->report<Diag::map_keyed>(e.span, m.name).note(map.first_use, "first used here");
+    else diagnostics_->report<Diag::map_scalar>(e.span, m.name).note(map.first_use, "first used here").hint(fmt::format("say which element: {}[...]", m.name));
+    return;
+  }
+  if (m.keys.empty() || !m.keys[0]->type || !map.key) return;
+  if (goes_into(*m.keys[0], map.key)) return;
+  diagnostics_->report<Diag::map_key>(e.span, m.name, TypeTable::text(m.keys[0]->type), TypeTable::text(map.key)).note(map.key_span, fmt::format("'{}' comes from here", TypeTable::text(map.key)));
+}
+
+void Checker::whole_map(const ast::Expr& e, const ast::MapRef& m) {
+  auto found = unit_->maps.find(m.name);
+  if (found != unit_->maps.end() && (found->second.value_span || !found->second.declared_type.empty())) return;
+  std::vector<std::string_view> names;
+  for (const auto& [name, map] : unit_->maps)
+    if (map.value_span) names.push_back(name);
+  Diagnostic& d = diagnostics_->report<Diag::undefined_map>(e.span, m.name);
+  suggest(d, m.name, names);
+}
+
+void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
+  if (!c.builtin) {
+    Diagnostic& d = diagnostics_->report<Diag::unknown_function>(e.span, c.name);
+    suggest(d, c.name, builtin_names());
+    return;
+  }
+  if (c.builtin->flags & BuiltinFlag::aggregation && !assigned) {
+    diagnostics_->report<Diag::aggregation_place>(e.span, c.name).hint(fmt::format("assign it: @name = {}", unit_->sources->text(e.span)));
+    return;
+  }
+  size_t before = diagnostics_->error_count();
+  bool known = true;
+  for (size_t i = 0; i < c.args.size(); ++i) {
+    ast::Expr& argument = *c.args[i];
+    if (is_whole_map(c, i)) {
+      whole_map(argument, std::get<ast::MapRef>(argument.node));
+      continue;
+    }
+    bool mode = std::holds_alternative<ast::Identifier>(argument.node) && argument.type;
+    bool type = std::holds_alternative<ast::TypeOf>(argument.node) && argument_may_be(*c.builtin, c.args.size(), i, "type");
+    if (!mode && !type) expr(argument);
+    known &= argument.type != nullptr;
+    if (const ast::MapRef* map = map_of_key(c, i)) {
+      const MapInfo& info = unit_->maps[map->name];
+      if (info.key && argument.type && !goes_into(argument, info.key))
+        diagnostics_->report<Diag::map_key>(argument.span, map->name, TypeTable::text(argument.type), TypeTable::text(info.key)).note(info.key_span, fmt::format("'{}' comes from here", TypeTable::text(info.key)));
+    }
+  }
+  if (diagnostics_->error_count() != before || !known || !check_signature(*unit_, e, c)) return;
+  if (c.builtin->check) {
+    CallView view(*unit_, *probe_, e);
+    c.builtin->check(view);
+  }
+}
+
+void Checker::field(const ast::Expr& e, const ast::Field& f) {
+  expr(*f.object);
+  Type object = f.object->type;
+  if (!object || e.type) return;
+  Type structure = is_pointer(object) && object->element ? object->element : object;
+  if (structure->kind == Kind::record) {
+    Diagnostic& d = diagnostics_->report<Diag::record_field>(e.span, f.name);
+    std::vector<std::string_view> names;
+    for (const Member& m : structure->members) names.push_back(m.name);
+    suggest(d, f.name, names);
+    return;
+  }
+  if (!is_structure(structure)) {
+    diagnostics_->report<Diag::no_fields>(e.span, f.name, TypeTable::text(object));
+    return;
+  }
+  if (unit_->types.member(structure, f.name)) {
+    diagnostics_->report<Diag::field_type>(e.span, f.name, TypeTable::text(structure));
+    return;
+  }
+  Diagnostic& d = diagnostics_->report<Diag::unknown_field>(e.span, TypeTable::text(structure), f.name);
+  std::vector<std::string_view> names;
+  for (const Member& m : unit_->types.members(structure)) names.push_back(m.name);
+  suggest(d, f.name, names);
+}
+
+void Checker::tuple_field(const ast::Expr& e, const ast::TupleField& f) {
+  expr(*f.object);
+  Type object = f.object->type;
+  if (!object || e.type) return;
+  if (object->kind == Kind::tuple) diagnostics_->report<Diag::tuple_index>(e.span, f.index, object->members.size());
+  else diagnostics_->report<Diag::no_fields>(e.span, std::to_string(f.index), TypeTable::text(object));
+}
+
+void Checker::index(const ast::Expr& e, const ast::Index& i) {
+  expr(*i.object);
+  expr(*i.index);
+  Type object = i.object->type, index = i.index->type;
+  if (!object || !index) return;
+  const ast::Integer* literal = integer_literal(*i.index);
+  if (object->kind == Kind::tuple) {
+    if (!literal) diagnostics_->report<Diag::tuple_index_literal>(e.span);
+    else if (!e.type) diagnostics_->report<Diag::tuple_index>(e.span, literal->value, object->members.size());
+    return;
+  }
+  if (object->kind != Kind::array && !is_pointer(object) && !is_string(object)) {
+    diagnostics_->report<Diag::no_elements>(e.span, TypeTable::text(object));
+    return;
+  }
+  if (!number_type(unit_->types, index) || is_pointer(index)) {
+    diagnostics_->report<Diag::index_type>(e.span, TypeTable::text(index));
+    return;
+  }
+  uint32_t count = object->kind == Kind::array ? object->count : is_string(object) ? object->size : 0;
+  if (literal && count && (literal->negative || literal->value >= count)) diagnostics_->report<Diag::index_bounds>(e.span, static_cast<int64_t>(literal->value), count);
+}
+
+void Checker::type_name(const ast::TypeName& name, Type resolved) {
+  if (name.of) {
+    expr(*name.of);
+    return;
+  }
+  if (resolved) return;
+  Diagnostic& d = diagnostics_->report<Diag::unknown_type>(name.span, name.name);
+  for (std::string_view prefix : {"struct ", "union "})
+    if (name.name.starts_with(prefix)) suggest(d, std::string_view(name.name).substr(prefix.size()), unit_->types.structure_names(), prefix);
+}
+
+void Checker::size_of(const ast::SizeOf& s) {
+  if (s.type) type_name(*s.type, s.resolved);
+  if (s.operand) expr(*s.operand);
+}
+
+void Checker::cast(const ast::Expr& e, const ast::Cast& c) {
+  type_name(c.to, e.type);
+  expr(*c.operand);
+  Type from = c.operand->type;
+  if (!from || !e.type) return;
+  if (from == e.type && !is_literal(*c.operand)) diagnostics_->report<Diag::unnecessary_cast>(Span{e.span.file, e.span.begin, e.span.end}, TypeTable::text(from));
+  if (is_pointer(from) && is_pointer(e.type) && from->element == e.type->element) return;
+  if (!castable(unit_->types, from, e.type)) {
+    diagnostics_->report<Diag::cast>(e.span, TypeTable::text(from), cast_target(c.to, e.type));
+    return;
+  }
+  const ast::Integer* literal = integer_literal(*c.operand);
+  if (literal && e.type->kind == Kind::enumeration && is_integer(from) && std::ranges::find(e.type->enumerators, literal->value, &artifact::Enumerator::value) == e.type->enumerators.end())
+    diagnostics_->report<Diag::enumerator>(e.span, e.type->name, static_cast<int64_t>(literal->value));
+}
+
+void Checker::offset_of(const ast::Expr& e, const ast::OffsetOf& o) {
+  if (o.type) type_name(*o.type, o.resolved);
+  if (o.operand) expr(*o.operand);
+  Type type = o.resolved;
+  for (const std::string& name : o.path) {
+    if (!type) return;
+    const Member* member = is_structure(type) ? unit_->types.member(type, name) : nullptr;
+    if (!member) {
+      Diagnostic& d = diagnostics_->report<Diag::offsetof_field>(e.span, TypeTable::text(type), name);
+      std::vector<std::string_view> names;
+      if (is_structure(type))
+        for (const Member& m : unit_->types.members(type)) names.push_back(m.name);
+      suggest(d, name, names);
+      return;
+    }
+    type = member->type;
+  }
+}
+
+}  // namespace awl

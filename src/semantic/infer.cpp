@@ -1,0 +1,8 @@
+#include "semantic/inference.h"
+#include "semantic/passes.h"
+
+namespace awl {
+
+void infer(Unit& unit, Diagnostics&) { Inference(unit).run(); }
+
+}  // namespace awl

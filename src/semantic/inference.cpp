@@ -1,0 +1,539 @@
+#include "semantic/inference.h"
+
+#include <algorithm>
+
+#include "semantic/calls.h"
+#include "semantic/passes.h"
+#include "semantic/scopes.h"
+#include "semantic/type_names.h"
+
+namespace awl {
+namespace {
+
+// Types only grow, and each can do so a few times: more rounds than this mean a mistake in here.
+constexpr unsigned round_limit = 200;
+
+bool is_comparison(ast::BinaryOp op) { return op >= ast::BinaryOp::less && op <= ast::BinaryOp::not_equal; }
+bool is_logical(ast::BinaryOp op) { return op == ast::BinaryOp::logical_and || op == ast::BinaryOp::logical_or; }
+
+}  // namespace
+
+Place place_of(const ast::Expr& object) {
+  if (is_pointer(object.type)) return {object.type->space, object.type->trusted};
+  if (auto* field = std::get_if<ast::Field>(&object.node)) return place_of(*field->object);
+  if (auto* index = std::get_if<ast::Index>(&object.node)) return place_of(*index->object);
+  if (auto* unary = std::get_if<ast::Unary>(&object.node); unary && unary->op == ast::UnaryOp::dereference) return place_of(*unary->operand);
+  return {};
+}
+
+void Inference::run() {
+  for (ProbeInstance& probe : unit_.probes) resolve_variables(probe, *unit_.diagnostics);
+  for (unsigned i = 0; i < round_limit; ++i) {
+    changed_ = false;
+    round();
+    if (!changed_) break;
+  }
+  settle_maps();
+  round();
+}
+
+void Inference::round() {
+  for (ProbeInstance& probe : unit_.probes) {
+    probe_ = &probe;
+    if (probe.predicate) expr(probe.predicate);
+    statements(probe.body.statements);
+  }
+}
+
+// A map that is only read holds an integer.
+void Inference::settle_maps() {
+  for (auto& [name, map] : unit_.maps)
+    if (!map.value) map.value = types_.integer(8, true);
+}
+
+void Inference::set(Type& where, Type what) {
+  if (!what || where == what) return;
+  where = what;
+  changed_ = true;
+}
+
+MapInfo& Inference::map_info(const std::string& name, Span place) {
+  MapInfo& map = unit_.maps[name];
+  if (map.name.empty()) map.name = name;
+  if (!map.first_use) map.first_use = place;
+  return map;
+}
+
+void Inference::grow(VariableInfo& variable, const ast::Expr* value, Type type, Span place) {
+  if (variable.fixed || !type || type->kind == Kind::none) return;
+  // What a variable holds went through memory that the verifier does not follow as a kernel object.
+  if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
+  GrowingType& growing = growing_[&variable.type];
+  if (growing.add(types_, value, type) && !variable.type_span) variable.type_span = place;
+  set(variable.type, growing.result(types_));
+}
+
+void Inference::grow_map(MapInfo& map, const ast::Expr* value, Type type, Span place) {
+  if (!type || type->kind == Kind::none) return;
+  if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
+  GrowingType& growing = growing_[&map.value];
+  if (growing.add(types_, value, type) && !map.value_span) map.value_span = place;
+  set(map.value, growing.result(types_));
+}
+
+void Inference::grow_key(MapInfo& map, const ast::Expr& key, Span place) {
+  Type type = key.type;
+  if (type && is_aggregation(type)) type = number_type(types_, type);
+  if (!type || type->kind == Kind::none) return;
+  if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
+  GrowingType& growing = growing_[&map.key];
+  if (growing.add(types_, &key, type) && !map.key_span) map.key_span = place;
+  set(map.key, growing.result(types_));
+}
+
+void Inference::fold_error(const ast::Expr& e) { unit_.diagnostics->report<Diag::fold_overflow>(e.span); }
+
+AddressSpace Inference::cast_space(Type from) const {
+  if (is_pointer(from) && from->space != AddressSpace::none) return from->space;
+  return probe_->context.user_pointers ? AddressSpace::user : AddressSpace::kernel;
+}
+
+// ---- statements ----
+
+void Inference::statements(std::vector<ast::StmtPtr>& list) {
+  for (ast::StmtPtr& s : list) statement(*s);
+}
+
+void Inference::statement(ast::Stmt& s) {
+  std::visit(Overloaded{
+                 [&](ast::ExprStmt& n) { expr(n.value); },
+                 [&](ast::Discard& n) { expr(n.value); },
+                 [&](ast::Assign& n) { assign(s, n); },
+                 [&](ast::Let& n) { let(s, n); },
+                 [&](ast::If& n) {
+                   expr(n.condition);
+                   statements(n.yes.statements);
+                   if (n.no) statements(n.no->statements);
+                 },
+                 [&](ast::ForMap& n) { for_map(n); },
+                 [&](ast::ForRange& n) { for_range(n); },
+                 [&](ast::While& n) {
+                   expr(n.condition);
+                   statements(n.body.statements);
+                 },
+                 [&](ast::Unroll& n) {
+                   expr(n.count);
+                   statements(n.body.statements);
+                 },
+                 [&](ast::Return& n) {
+                   if (n.value) expr(n.value);
+                 },
+                 [&](ast::Block& n) { statements(n.statements); },
+                 [](ast::Break&) {},
+                 [](ast::Continue&) {},
+             },
+             s.node);
+}
+
+void Inference::assign(ast::Stmt& s, ast::Assign& a) {
+  Type value = expr(a.value);
+  Type target = expr(a.target);
+  const ast::Expr* literal = a.value.get();
+  if (a.op) {
+    literal = nullptr;
+    if (is_pointer(target)) value = target;
+    else if (is_string(target)) value = nullptr;
+    else if (value) {
+      bool unknown = !target;
+      Type number = unknown ? number_type(types_, value) : operand_type(types_, *a.target, *a.value);
+      if (number && a.op == ast::BinaryOp::subtract) number = types_.integer(8, true);
+      value = number ? types_.integer(8, number->is_signed) : nullptr;
+    }
+  }
+  if (auto* variable = std::get_if<ast::Variable>(&a.target->node)) {
+    auto found = probe_->variables.find(variable->name);
+    if (found == probe_->variables.end() || !value) return;
+    if (is_aggregation(value)) value = number_type(types_, value);
+    grow(found->second, literal, value, s.span);
+    set(a.target->type, found->second.type);
+  } else if (auto* map = std::get_if<ast::MapRef>(&a.target->node)) {
+    // An aggregation comes from its function alone; read out of another map it is a number.
+    if (value && is_aggregation(value) && !std::holds_alternative<ast::Call>(a.value->node)) {
+      Type number = number_type(types_, value);
+      MapInfo& info = map_info(map->name, a.target->span);
+      value = number && info.value && is_integer(info.value) ? number : nullptr;
+    }
+    grow_map(map_info(map->name, a.target->span), literal, value, s.span);
+  }
+}
+
+void Inference::let(ast::Stmt& s, ast::Let& l) {
+  auto found = probe_->variables.find(l.name);
+  if (l.value) expr(l.value);
+  if (found == probe_->variables.end()) return;
+  VariableInfo& variable = found->second;
+  if (l.type) {
+    set(variable.type, type_name(*l.type));
+    if (!variable.type_span) variable.type_span = l.type->span;
+  } else if (l.value) {
+    Type value = l.value->type;
+    if (value && is_aggregation(value)) value = number_type(types_, value);
+    grow(variable, l.value.get(), value, s.span);
+  }
+}
+
+void Inference::for_map(ast::ForMap& f) {
+  auto* map = std::get_if<ast::MapRef>(&f.map->node);
+  auto found = probe_->variables.find(f.variable);
+  if (map && found != probe_->variables.end()) {
+    MapInfo& info = map_info(map->name, f.map->span);
+    set(f.map->type, info.value);
+    Type value = info.value && is_aggregation(info.value) ? number_type(types_, info.value) : info.value;
+    if (info.key && value) {
+      Type pair[] = {info.key, value};
+      set(found->second.type, types_.tuple(pair));
+    }
+  }
+  statements(f.body.statements);
+}
+
+void Inference::for_range(ast::ForRange& f) {
+  expr(f.from);
+  expr(f.to);
+  auto found = probe_->variables.find(f.variable);
+  if (found != probe_->variables.end()) set(found->second.type, operand_type(types_, *f.from, *f.to));
+  statements(f.body.statements);
+}
+
+// ---- expressions ----
+
+Type Inference::expr(Slot& slot) {
+  if (!slot) return nullptr;
+  Type type = compute(slot);
+  set(slot->type, type);
+  return slot->type;
+}
+
+Type Inference::compute(Slot& slot) {
+  ast::Expr& e = *slot;
+  return std::visit(
+      Overloaded{
+          [&](ast::Integer& n) -> Type { return e.type ? e.type : literal_type(types_, n); },
+          [&](ast::String& n) -> Type { return types_.string(static_cast<uint32_t>(n.value.size() + 1)); },
+          [&](ast::Boolean&) -> Type { return types_.boolean(); },
+          [&](ast::Identifier& n) -> Type { return identifier(slot, ast::Identifier(n)); },
+          [&](ast::Variable& n) -> Type {
+            auto found = probe_->variables.find(n.name);
+            return found == probe_->variables.end() ? nullptr : found->second.type;
+          },
+          [&](ast::MapRef& n) -> Type { return map_ref(e, n); },
+          [&](ast::Parameter& n) -> Type { return parameter(slot, n); },
+          [&](ast::Call&) -> Type { return call(slot); },
+          [&](ast::Unary& n) -> Type { return unary(slot, n); },
+          [&](ast::IncDec& n) -> Type { return inc_dec(n); },
+          [&](ast::Binary& n) -> Type { return binary(slot, n); },
+          [&](ast::Ternary& n) -> Type { return ternary(slot, n); },
+          [&](ast::Cast& n) -> Type { return cast(n); },
+          [&](ast::Field& n) -> Type { return field(n); },
+          [&](ast::TupleField& n) -> Type { return tuple_field(n); },
+          [&](ast::Index& n) -> Type { return index(n); },
+          [&](ast::Tuple& n) -> Type { return tuple(n); },
+          [&](ast::Record& n) -> Type { return record(n); },
+          [&](ast::SizeOf& n) -> Type { return size_of(n); },
+          [&](ast::OffsetOf& n) -> Type {
+            n.resolved = n.type ? type_name(*n.type) : expr(n.operand);
+            if (is_pointer(n.resolved)) n.resolved = n.resolved->element;
+            return n.resolved ? types_.integer(8, false) : nullptr;
+          },
+          [&](ast::TypeOf& n) -> Type { return type_name(n.type); },
+          [&](ast::TypeInfo& n) -> Type {
+            if (n.operand) expr(n.operand);
+            return nullptr;
+          },
+          [&](ast::BlockExpr& n) -> Type {
+            statements(n.statements);
+            return n.value ? expr(n.value) : types_.none();
+          },
+      },
+      e.node);
+}
+
+Type Inference::identifier(Slot& slot, const ast::Identifier& i) {
+  if (const Builtin* row = find_builtin(i.name); row && callable_without_arguments(*row)) {
+    slot->node = ast::Call{.name = i.name, .name_span = slot->span, .builtin = row};
+    return call(slot);
+  }
+  if (auto enumerator = types_.find_enumerator(i.name)) {
+    slot->node = ast::Integer{enumerator->first, enumerator->second->is_signed && static_cast<int64_t>(enumerator->first) < 0};
+    return enumerator->second;
+  }
+  return nullptr;
+}
+
+Type Inference::parameter(Slot& slot, ast::Parameter p) {
+  const CompileOptions& options = unit_.options;
+  if (!options.parameters_known) return types_.integer(8, p.index != 0);
+  if (p.index == 0) {
+    slot->node = ast::Integer{options.parameters.size()};
+  } else if (p.index > options.parameters.size()) {
+    unit_.diagnostics->report<Diag::parameter_missing>(slot->span, p.index);
+    slot->node = ast::Integer{0};
+  } else {
+    const std::string& text = options.parameters[p.index - 1];
+    auto number = parameter_number(text);
+    if (number) slot->node = *number;
+    else slot->node = ast::String{text};
+  }
+  return compute(slot);
+}
+
+Type Inference::map_ref(ast::Expr& e, ast::MapRef& m) {
+  MapInfo& map = map_info(m.name, e.span);
+  if (m.keys.size() > 1) {
+    Span span = join(m.keys.front()->span, m.keys.back()->span);
+    ast::ExprPtr all = ast::make(span, ast::Tuple{std::move(m.keys)});
+    m.keys.clear();
+    m.keys.push_back(std::move(all));
+  }
+  if (!map.kind_known) {
+    map.kind_known = true;
+    map.keyed = m.keyed;
+  }
+  for (ast::ExprPtr& key : m.keys) {
+    expr(key);
+    if (map.keyed) grow_key(map, *key, e.span);
+  }
+  return map.value;
+}
+
+Type Inference::unary(Slot& slot, ast::Unary& u) {
+  Type operand = expr(u.operand);
+  bool overflow = false;
+  if (fold_unary(*slot, overflow)) {
+    slot->type = nullptr;
+    return compute(slot);
+  }
+  if (overflow) fold_error(*slot);
+  switch (u.op) {
+    case ast::UnaryOp::logical_not: return types_.boolean();
+    case ast::UnaryOp::dereference: return is_pointer(operand) && operand->element ? member_type(operand->element, *u.operand) : nullptr;
+    case ast::UnaryOp::address_of: return operand ? types_.pointer(operand, AddressSpace::bpf) : nullptr;
+    default: break;
+  }
+  Type number = is_integer(operand) || (operand && operand->kind == Kind::enumeration) ? number_type(types_, operand) : nullptr;
+  return number ? types_.integer(8, number->is_signed) : nullptr;
+}
+
+Type Inference::binary(Slot& slot, ast::Binary& b) {
+  Type left = expr(b.left), right = expr(b.right);
+  bool overflow = false;
+  if (fold_binary(*slot, overflow)) {
+    slot->type = nullptr;
+    return compute(slot);
+  }
+  if (overflow) fold_error(*slot);
+  if (is_comparison(b.op) || is_logical(b.op)) return types_.boolean();
+  if (!left || !right) return nullptr;
+  bool adds = b.op == ast::BinaryOp::add || b.op == ast::BinaryOp::subtract;
+  if (adds && is_pointer(left) && number_type(types_, right) && !is_pointer(right)) return left;
+  if (b.op == ast::BinaryOp::add && is_pointer(right) && number_type(types_, left) && !is_pointer(left)) return right;
+  if (is_pointer(left) || is_pointer(right)) return nullptr;
+  Type common = operand_type(types_, *b.left, *b.right);
+  return common && b.op == ast::BinaryOp::subtract ? types_.integer(8, true) : common;
+}
+
+// ++ and -- make what they change 64 bits wide.
+void Inference::widen(const ast::Expr& target) {
+  Type* where = nullptr;
+  if (auto* variable = std::get_if<ast::Variable>(&target.node)) {
+    auto found = probe_->variables.find(variable->name);
+    if (found != probe_->variables.end() && !found->second.fixed) where = &found->second.type;
+  } else if (auto* map = std::get_if<ast::MapRef>(&target.node)) {
+    MapInfo& info = map_info(map->name, target.span);
+    where = &info.value;
+    if (!info.value_span) info.value_span = target.span;
+  }
+  if (!where) return;
+  GrowingType& growing = growing_[where];
+  growing.wide = true;
+  set(*where, growing.result(types_));
+}
+
+Type Inference::inc_dec(ast::IncDec& n) {
+  Type target = expr(n.target);
+  if (is_pointer(target)) return target;
+  if (target && !is_integer(target)) return nullptr;
+  widen(*n.target);
+  if (!target) return nullptr;
+  return types_.integer(8, target->is_signed || !n.increment);
+}
+
+Type Inference::ternary(Slot& slot, ast::Ternary& t) {
+  expr(t.condition);
+  if (auto truth = literal_truth(*t.condition)) {
+    ast::ExprPtr chosen = !*truth ? std::move(t.no) : t.yes ? std::move(t.yes) : std::move(t.condition);
+    Span span = slot->span;
+    slot = std::move(chosen);
+    slot->span = span;
+    return expr(slot);
+  }
+  const ast::Expr& first = t.yes ? *t.yes : *t.condition;
+  Type yes = t.yes ? expr(t.yes) : t.condition->type, no = expr(t.no);
+  if (!yes || !no) return nullptr;
+  if (is_aggregation(yes)) yes = number_type(types_, yes);
+  if (is_aggregation(no)) no = number_type(types_, no);
+  GrowingType both;
+  if (!yes || !no || !both.add(types_, &first, yes) || !both.add(types_, t.no.get(), no)) return nullptr;
+  return both.result(types_);
+}
+
+Type Inference::type_name(ast::TypeName& name, AddressSpace space) {
+  return resolve_type_name(unit_, name, space, [&](ast::ExprPtr& e) { return expr(e); });
+}
+
+Type Inference::cast(ast::Cast& c) {
+  Type from = expr(c.operand);
+  Type to = type_name(c.to, cast_space(from));
+  if (to && to->kind == Kind::array && to->count == 0 && from && to->element->size) return types_.array(to->element, from->size / to->element->size);
+  return to;
+}
+
+Type Inference::size_of(ast::SizeOf& s) {
+  s.resolved = s.type ? type_name(*s.type) : expr(s.operand);
+  return s.resolved ? types_.integer(8, false) : nullptr;
+}
+
+Type Inference::tuple(ast::Tuple& t) {
+  std::vector<Type> elements;
+  for (ast::ExprPtr& e : t.elements) {
+    Type type = expr(e);
+    if (is_aggregation(type)) type = number_type(types_, type);
+    if (!type || type->kind == Kind::none) return nullptr;
+    elements.push_back(type);
+  }
+  return types_.tuple(elements);
+}
+
+Type Inference::record(ast::Record& r) {
+  std::vector<std::pair<std::string, Type>> fields;
+  for (ast::NamedExpr& field : r.fields) {
+    Type type = expr(field.value);
+    if (is_aggregation(type)) type = number_type(types_, type);
+    if (!type || type->kind == Kind::none) return nullptr;
+    fields.emplace_back(field.name, type);
+  }
+  return types_.record(fields);
+}
+
+Type Inference::member_type(Type member, const ast::Expr& object) {
+  if (!is_pointer(member)) return member;
+  Place place = place_of(object);
+  // User memory is never loaded directly.
+  bool trusted = place.trusted && member->space != AddressSpace::user;
+  AddressSpace space = place.space == AddressSpace::bpf || place.space == AddressSpace::none ? cast_space(nullptr) : place.space;
+  return types_.with_space(member, space, trusted);
+}
+
+Type Inference::field(ast::Field& f) {
+  Type object = expr(f.object);
+  if (is_pointer(object)) object = object->element;
+  if (!object) return nullptr;
+  if (object->kind == Kind::record) {
+    const Member* member = types_.member(object, f.name);
+    return member ? member->type : nullptr;
+  }
+  if (!is_structure(object)) return nullptr;
+  const Member* member = types_.member(object, f.name);
+  if (!member) return nullptr;
+  if (object->btf_id == 0) return member->type;  // of a program's arguments: complete as they are
+  return member_type(member->type, *f.object);
+}
+
+Type Inference::tuple_field(ast::TupleField& f) {
+  Type object = expr(f.object);
+  if (!object || object->kind != Kind::tuple || f.index >= object->members.size()) return nullptr;
+  return object->members[f.index].type;
+}
+
+Type Inference::index(ast::Index& i) {
+  Type object = expr(i.object);
+  expr(i.index);
+  if (!object) return nullptr;
+  switch (object->kind) {
+    case Kind::array: return member_type(object->element, *i.object);
+    case Kind::pointer: return object->element ? member_type(object->element, *i.object) : nullptr;
+    case Kind::string: return types_.integer(1, true);
+    case Kind::tuple: {
+      const ast::Integer* literal = integer_literal(*i.index);
+      return literal && literal->value < object->members.size() ? object->members[literal->value].type : nullptr;
+    }
+    default: return nullptr;
+  }
+}
+
+// ---- calls ----
+
+// `$1`, or `$1 + n`, where text is asked for.
+bool Inference::text_argument(Slot& slot) {
+  auto text_of = [&](const ast::Expr& e) -> std::optional<std::string> {
+    auto* p = std::get_if<ast::Parameter>(&e.node);
+    if (!p || p->index == 0) return std::nullopt;
+    if (p->index <= unit_.options.parameters.size()) return unit_.options.parameters[p->index - 1];
+    unit_.diagnostics->report<Diag::parameter_missing>(e.span, p->index);
+    return "";
+  };
+  if (!unit_.options.parameters_known) {
+    auto* p = std::get_if<ast::Parameter>(&slot->node);
+    if (!p || p->index == 0) return false;
+    set(slot->type, types_.string(static_cast<uint32_t>(std::min<uint64_t>(unit_.config.max_strlen, 256))));
+    return true;
+  }
+  if (auto text = text_of(*slot)) {
+    slot->node = ast::String{*text};
+    return false;
+  }
+  auto* sum = std::get_if<ast::Binary>(&slot->node);
+  if (!sum || sum->op != ast::BinaryOp::add) return false;
+  auto text = text_of(*sum->left);
+  if (!text) return false;
+  expr(sum->right);
+  const ast::Integer* skip = integer_literal(*sum->right);
+  if (!skip) return false;
+  slot->node = ast::String{skip->value < text->size() ? text->substr(skip->value) : ""};
+  return false;
+}
+
+void Inference::argument(ast::Call& c, size_t i) {
+  const Builtin& row = *c.builtin;
+  size_t count = c.args.size();
+  Slot& slot = c.args[i];
+  if (std::holds_alternative<ast::Identifier>(slot->node) && argument_may_be(row, count, i, "mode")) {
+    slot->type = types_.none();
+    return;
+  }
+  if (is_whole_map(c, i)) {
+    MapInfo& map = map_info(std::get<ast::MapRef>(slot->node).name, slot->span);
+    set(slot->type, map.value);
+    return;
+  }
+  if (argument_may_be(row, count, i, "string") && text_argument(slot)) return;
+  expr(slot);
+  if (const ast::MapRef* map = map_of_key(c, i)) {
+    MapInfo& info = map_info(map->name, slot->span);
+    if (info.keyed || !info.kind_known) grow_key(info, *slot, slot->span);
+  }
+}
+
+Type Inference::call(Slot& slot) {
+  ast::Expr& e = *slot;
+  auto& c = std::get<ast::Call>(e.node);
+  if (!c.builtin) c.builtin = find_builtin(c.name);
+  if (!c.builtin) {
+    for (ast::ExprPtr& a : c.args) expr(a);
+    return nullptr;
+  }
+  for (size_t i = 0; i < c.args.size(); ++i) argument(c, i);
+  return result_type(unit_, *probe_, e);
+}
+
+}  // namespace awl

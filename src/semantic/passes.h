@@ -1,0 +1,18 @@
+#pragma once
+// The passes, each in the file of its name.
+#include "semantic/unit.h"
+
+namespace awl {
+
+void import_files(Unit& unit, Diagnostics& diagnostics);
+void expand_macros(Unit& unit, Diagnostics& diagnostics);
+void resolve_probes(Unit& unit, Diagnostics& diagnostics);
+void infer(Unit& unit, Diagnostics& diagnostics);
+void check(Unit& unit, Diagnostics& diagnostics);
+void fold(Unit& unit, Diagnostics& diagnostics);
+void plan(Unit& unit, Diagnostics& diagnostics);
+
+// A positional parameter's text as a number: decimal, octal, 0x, negative. Empty for anything else.
+std::optional<ast::Integer> parameter_number(std::string_view text);
+
+}  // namespace awl

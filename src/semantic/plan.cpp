@@ -1,0 +1,262 @@
+#include <algorithm>
+#include <cctype>
+
+#include "builtins/builtin.h"
+#include "parser/walk.h"
+#include "semantic/calls.h"
+#include "semantic/operators.h"
+#include "semantic/passes.h"
+
+namespace awl {
+namespace {
+
+using artifact::Action;
+using artifact::ParamKind;
+
+constexpr std::string_view division_text = "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.";
+constexpr std::string_view full_text =
+    "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`";
+
+constexpr uint32_t align_up(uint32_t value, uint32_t align) { return (value + align - 1) / align * align; }
+
+std::string identifier(std::string_view text) {
+  std::string out;
+  for (unsigned char c : text) out += std::isalnum(c) ? static_cast<char>(c) : '_';
+  return out;
+}
+
+// The type in which an argument travels in an event.
+Type payload_type(TypeTable& types, Type t) { return is_aggregation(t) ? number_type(types, t) : t; }
+
+class Planner;
+
+class CallPlan : public PlanCall {
+ public:
+  CallPlan(Planner& planner, Unit& unit, ast::Call& call, artifact::Site& site) : planner_(&planner), unit_(&unit), call_(&call), site_(&site) {}
+  uint32_t param(artifact::Param param) override { return intern_param(*unit_, std::move(param)); }
+  uint32_t string(std::string_view text) override;
+  artifact::Site& site() override { return *site_; }
+  int32_t map_index(size_t arg) override;
+  void lay_out_key(size_t arg) override;
+  void lay_out(size_t first_arg) override;
+
+ private:
+  void add(Type type);
+  Planner* planner_;
+  Unit* unit_;
+  ast::Call* call_;
+  artifact::Site* site_;
+};
+
+class Planner {
+ public:
+  Planner(Unit& unit) : unit_(&unit), meta_(&unit.meta) {}
+
+  void run() {
+    meta_->source_name = unit_->script.file ? unit_->sources->file(unit_->script.file).name : "";
+    meta_->arch = "x86_64";
+    maps();
+    for (ProbeInstance& probe : unit_->probes) program(probe);
+    globals();
+    settings();
+  }
+
+ private:
+  void maps() {
+    for (auto& [name, info] : unit_->maps) {
+      info.index = static_cast<int32_t>(meta_->maps.size());
+      artifact::Map map{.name = name, .value = unit_->types.describe(info.value), .histogram = info.value->histogram};
+      bool percpu = is_aggregation(info.value);
+      bool keyed = info.keyed && info.key;
+      map.storage = keyed ? (percpu ? artifact::Storage::percpu_hash : artifact::Storage::hash) : (percpu ? artifact::Storage::percpu_slot : artifact::Storage::global);
+      if (keyed) map.key.push_back(unit_->types.describe(info.key));
+      map.default_size = info.declared_entries == 0;
+      map.max_entries = keyed ? static_cast<uint32_t>(info.declared_entries ? info.declared_entries : unit_->config.max_map_keys) : 1;
+      if (map.storage != artifact::Storage::global) map.elf_name = name.size() > 1 ? "at_" + identifier(name.substr(1)) : "at";
+      meta_->maps.push_back(std::move(map));
+    }
+  }
+
+  // .bss: values of scalars and whether they are set, then the lost counters.
+  void globals() {
+    uint32_t offset = 0;
+    for (artifact::Map& map : meta_->maps) {
+      if (map.storage != artifact::Storage::global) continue;
+      map.offset = offset;
+      map.set_offset = align_up(offset + map.value.size, 8);
+      offset = static_cast<uint32_t>(map.set_offset) + 8;
+    }
+    meta_->lost_offset = offset;
+    meta_->globals_size = offset + 8 * static_cast<uint32_t>(unit_->probes.size());
+  }
+
+  void program(ProbeInstance& probe) {
+    probe_ = &probe;
+    const Target& target = probe.target;
+    probe.elf_name = fmt::format("{}_{}", identifier(target.text()), meta_->programs.size() + 1);
+    meta_->programs.push_back({.elf_name = probe.elf_name, .provider = std::string(target.provider->name), .target = target.parts, .probe = probe.probe_text, .per_target = probe.per_target, .place = place(probe.span)});
+    meta_->probe_names.push_back(probe.probe_text);
+    if (target.provider->pid_by_predicate)
+      for (ParamKind kind : {ParamKind::pid, ParamKind::pid_namespace_dev, ParamKind::pid_namespace_ino}) intern_param(*unit_, {.kind = kind});
+    if (probe.per_target) intern_param(*unit_, {.kind = ParamKind::feature, .name = "attach_cookie"});
+    if (probe.predicate) expr(probe.predicate);
+    ast::for_each_child(probe.body, Overloaded{[&](ast::ExprPtr& c) { expr(c); }, [&](ast::StmtPtr& c) { statement(*c); }});
+  }
+
+  std::string place(Span span) const {
+    Position begin = unit_->sources->position(span.file, span.begin), end = unit_->sources->position(span.file, span.end);
+    return fmt::format("{}:{}:{}-{}", unit_->sources->file(span.file).name, begin.line, begin.column, end.column);
+  }
+
+  void statement(ast::Stmt& s) {
+    ast::for_each_child(s, Overloaded{[&](ast::ExprPtr& c) { expr(c); }, [&](ast::StmtPtr& c) { statement(*c); }});
+    auto* assign = std::get_if<ast::Assign>(&s.node);
+    if (!assign) return;
+    update(*assign->target);
+    if (assign->op) division(&s, s.span, *assign->op, *assign->value);
+  }
+
+  void expr(ast::ExprPtr& e) {
+    ast::for_each_child(*e, Overloaded{[&](ast::ExprPtr& c) { expr(c); }, [&](ast::StmtPtr& c) { statement(*c); }});
+    if (auto* call = std::get_if<ast::Call>(&e->node)) plan_call(*e, *call);
+    else if (auto* binary = std::get_if<ast::Binary>(&e->node)) division(e.get(), e->span, binary->op, *binary->right);
+    else if (auto* change = std::get_if<ast::IncDec>(&e->node)) update(*change->target);
+    else if (std::holds_alternative<ast::MapRef>(e->node) && is_aggregation(e->type)) intern_param(*unit_, {.kind = ParamKind::ncpus});
+    else if (auto* parameter = std::get_if<ast::Parameter>(&e->node)) open_parameter(*e, *parameter);
+  }
+
+  void open_parameter(const ast::Expr& e, const ast::Parameter& p) {
+    if (p.index == 0) intern_param(*unit_, {.kind = ParamKind::positional_count});
+    else if (is_string(e.type)) intern_param(*unit_, {.kind = ParamKind::positional_text, .index = p.index, .size = e.type->size});
+    else intern_param(*unit_, {.kind = ParamKind::positional_number, .index = p.index});
+  }
+
+  artifact::Site site_at(Span span, Action action) {
+    Position begin = unit_->sources->position(span.file, span.begin), end = unit_->sources->position(span.file, span.end);
+    artifact::Site site{.action = action, .line = begin.line, .column = begin.column, .column_end = end.column};
+    std::string shown = render_place(*unit_->sources, span, "", "");
+    site.source_line = shown.substr(shown.find('\n') + 1);
+    return site;
+  }
+
+  // Equal sites of one place are one: programs made from one body share them.
+  int32_t add_site(Span span, artifact::Site site) {
+    auto [first, last] = places_.equal_range({span.begin, span.end});
+    for (auto it = first; it != last; ++it) {
+      const artifact::Site& other = meta_->sites[static_cast<size_t>(it->second)];
+      if (other.action == site.action && other.text == site.text && other.args == site.args && other.payload == site.payload && other.map == site.map && other.top == site.top && other.div == site.div && other.line == site.line) return it->second;
+    }
+    int32_t index = static_cast<int32_t>(meta_->sites.size());
+    places_.emplace(std::pair{span.begin, span.end}, index);
+    meta_->sites.push_back(std::move(site));
+    return index;
+  }
+
+  int32_t runtime_error(Span span, std::string_view text, std::string_view helper) {
+    artifact::Site site = site_at(span, Action::runtime_error);
+    site.text = text;
+    site.helper = helper;
+    site.args.push_back({"", 0, {artifact::Type{.kind = Kind::integer, .size = 8, .is_signed = true}}});
+    site.payload = 8;
+    return add_site(span, std::move(site));
+  }
+
+  void division(const void* node, Span span, ast::BinaryOp op, const ast::Expr& divisor) {
+    if (op != ast::BinaryOp::divide && op != ast::BinaryOp::modulo) return;
+    const ast::Integer* literal = integer_literal(divisor);
+    if (literal && literal->value != 0) return;
+    unit_->division_sites[node] = runtime_error(span, division_text, "");
+  }
+
+  void update(const ast::Expr& target) {
+    auto* map = std::get_if<ast::MapRef>(&target.node);
+    if (!map || !map->keyed) return;
+    unit_->update_sites[&target] = runtime_error(target.span, full_text, "map_update_elem");
+  }
+
+  void plan_call(ast::Expr& e, ast::Call& call) {
+    const Builtin& row = *call.builtin;
+    if (row.flags & BuiltinFlag::unsafe) meta_->needs_unsafe = true;
+    if (row.flags & BuiltinFlag::names_target && probe_->per_target) intern_param(*unit_, {.kind = ParamKind::feature, .name = "attach_cookie"});
+    bool async = row.flags & BuiltinFlag::async;
+    if (!async && !row.plan) return;
+    artifact::Site site = site_at(e.span, row.action);
+    CallPlan plan(*this, *unit_, call, site);
+    CallView view(*unit_, *probe_, e);
+    if (row.plan) row.plan(view, plan);
+    else plan.lay_out(0);
+    if (async) call.site = add_site(e.span, std::move(site));
+  }
+
+  void settings() {
+    const Config& c = unit_->config;
+    auto truth = [](bool b) { return b ? "true" : "false"; };
+    static constexpr std::string_view modes[] = {"bpftrace", "perf", "raw", "build_id"};
+    meta_->settings = {
+        {"cache_user_symbols", c.cache_user_symbols},
+        {"cpp_demangle", truth(c.cpp_demangle)},
+        {"lazy_symbolication", truth(c.lazy_symbolication)},
+        {"license", c.license},
+        {"log_size", std::to_string(c.log_size)},
+        {"max_cat_bytes", std::to_string(c.max_cat_bytes)},
+        {"max_map_keys", std::to_string(c.max_map_keys)},
+        {"max_probes", std::to_string(c.max_probes)},
+        {"max_strlen", std::to_string(c.max_strlen)},
+        {"missing_probes", c.missing_probes},
+        {"perf_rb_pages", std::to_string(c.perf_rb_pages)},
+        {"print_maps_on_exit", truth(c.print_maps_on_exit)},
+        {"show_debug_info", truth(c.show_debug_info)},
+        {"stack_mode", std::string(modes[static_cast<size_t>(c.stack_mode)])},
+        {"str_trunc_trailer", c.str_trunc_trailer},
+    };
+    std::erase_if(meta_->settings, [](const artifact::Setting& s) { return s.name == "cache_user_symbols" && s.value.empty(); });
+  }
+
+  Unit* unit_;
+  artifact::Meta* meta_;
+  ProbeInstance* probe_ = nullptr;
+  std::multimap<std::pair<uint32_t, uint32_t>, int32_t> places_;
+};
+
+uint32_t CallPlan::string(std::string_view text) {
+  auto& strings = unit_->meta.strings;
+  auto found = std::ranges::find(strings, text);
+  if (found == strings.end()) found = strings.emplace(strings.end(), text);
+  return static_cast<uint32_t>(found - strings.begin());
+}
+
+int32_t CallPlan::map_index(size_t arg) { return unit_->maps.at(std::get<ast::MapRef>(call_->args.at(arg)->node).name).index; }
+
+void CallPlan::add(Type type) {
+  type = payload_type(unit_->types, type);
+  if (!type || type->kind == Kind::none) return;
+  uint32_t offset = align_up(site_->payload, type->align);
+  site_->args.push_back({"", offset, {unit_->types.describe(type)}});
+  site_->payload = offset + type->size;
+}
+
+void CallPlan::lay_out_key(size_t arg) {
+  const MapInfo& map = unit_->maps.at(std::get<ast::MapRef>(call_->args.at(arg)->node).name);
+  if (map.key) add(map.key);
+}
+
+void CallPlan::lay_out(size_t first_arg) {
+  for (size_t i = first_arg; i < call_->args.size(); ++i) add(call_->args[i]->type);
+}
+
+}  // namespace
+
+uint32_t intern_param(Unit& unit, artifact::Param param) {
+  std::string key = fmt::format("{}:{}:{}", static_cast<int>(param.kind), param.name, param.index);
+  auto [it, fresh] = unit.param_slots.try_emplace(key, static_cast<uint32_t>(unit.meta.params.size()));
+  if (fresh) {
+    uint32_t end = unit.meta.params.empty() ? 0 : unit.meta.params.back().offset + unit.meta.params.back().size;
+    param.offset = align_up(end, 8);
+    unit.meta.params.push_back(std::move(param));
+  }
+  return it->second;
+}
+
+void plan(Unit& unit, Diagnostics&) { Planner(unit).run(); }
+
+}  // namespace awl
