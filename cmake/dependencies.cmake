@@ -28,7 +28,7 @@ function(awl_llvm_config out)
   set(${out} ${text} PARENT_SCOPE)
 endfunction()
 awl_llvm_config(AWL_LLVM_INCLUDE --includedir)
-awl_llvm_config(AWL_LLVM_LIBS --link-static --libs bpf passes core objcopy)
+awl_llvm_config(AWL_LLVM_LIBS --link-static --libs bpf passes core)
 awl_llvm_config(AWL_LLVM_SYSTEM --link-static --system-libs)
 awl_llvm_config(AWL_LLVM_LIBDIR --libdir)
 awl_llvm_config(AWL_LLVM_BINDIR --bindir)
@@ -37,6 +37,11 @@ target_include_directories(awl_llvm SYSTEM INTERFACE ${AWL_LLVM_INCLUDE})
 target_compile_definitions(awl_llvm INTERFACE __STDC_CONSTANT_MACROS __STDC_FORMAT_MACROS __STDC_LIMIT_MACROS)
 target_link_directories(awl_llvm INTERFACE ${AWL_LLVM_LIBDIR})
 target_link_libraries(awl_llvm INTERFACE ${AWL_LLVM_LIBS} ${AWL_LLVM_SYSTEM})
+
+# libclang's C API: declarations alone, the library is loaded when a script has C.
+add_library(awl_clang INTERFACE)
+target_include_directories(awl_clang SYSTEM INTERFACE ${AWL_LLVM_INCLUDE})
+target_link_libraries(awl_clang INTERFACE ${CMAKE_DL_LIBS})
 
 # lld links LLVM's archives in a second where ld takes ten.
 if(EXISTS ${AWL_LLVM_BINDIR}/ld.lld)

@@ -71,6 +71,7 @@ llvm::Value* Core::value(llvm::IRBuilderBase& ir, const std::string& structure, 
   if (fresh) {
     auto* variable = new llvm::GlobalVariable(module_, type, false, llvm::GlobalValue::ExternalLinkage, nullptr, "llvm.awl." + key);
     variable->addAttribute("btf_ama");
+    if (kind == CoreKind::left_shift || kind == CoreKind::right_shift) variable->addAttribute("awl-shift");
     uses_.push_back({variable, &local, kind, member, field.array_index});
   }
   llvm::LoadInst* load = ir.CreateAlignedLoad(type, uses_[found->second].variable, llvm::Align(8));
@@ -82,6 +83,12 @@ uint32_t Core::number(llvm::Value* value) const {
   auto* load = llvm::cast<llvm::LoadInst>(value);
   auto use = std::ranges::find(uses_, load->getPointerOperand(), &Use::variable);
   return static_cast<uint32_t>(use - uses_.begin());
+}
+
+bool Core::is_shift(const llvm::Value* value) {
+  auto* load = llvm::dyn_cast<llvm::LoadInst>(value);
+  auto* variable = load ? llvm::dyn_cast<llvm::GlobalVariable>(load->getPointerOperand()) : nullptr;
+  return variable && variable->hasAttribute("awl-shift");
 }
 
 // What libbpf computes for the local type (tools/lib/bpf/relo_core.c, bpf_core_calc_field_relo): a bit-field's container is as

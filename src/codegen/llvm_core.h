@@ -34,6 +34,8 @@ class Core {
   llvm::Value* value(llvm::IRBuilderBase& ir, const std::string& structure, bool is_union, CoreKind kind, const CoreField& field);
   // A number that is the same for equal relocations.
   uint32_t number(llvm::Value* value) const;
+  // Whether a value is a shift distance that libbpf puts in: always below 64.
+  static bool is_shift(const llvm::Value* value);
   // Names the variables and describes the local types; nothing may be asked for afterwards.
   void finish();
 

@@ -126,7 +126,7 @@ Value LlvmEmit::binary(Op op, Value left, Value right) {
   llvm::Value* a = number(left);
   llvm::Value* b = ir_.CreateZExtOrTrunc(number(right), a->getType());
   // Beyond the width a shift is undefined to LLVM; the kernel's instructions look at the low bits only.
-  auto shift = [&] { return ir_.CreateAnd(b, a->getType()->getIntegerBitWidth() - 1); };
+  auto shift = [&] { return Core::is_shift(b) ? b : ir_.CreateAnd(b, a->getType()->getIntegerBitWidth() - 1); };
   switch (op) {
     case Op::add: return wrap(ir_.CreateAdd(a, b));
     case Op::sub: return wrap(ir_.CreateSub(a, b));

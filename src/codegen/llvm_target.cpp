@@ -6,8 +6,13 @@
 #include <llvm/IR/DiagnosticPrinter.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/LegacyPassManager.h>
+#include <llvm/MC/MCAsmBackend.h>
+#include <llvm/MC/MCCodeEmitter.h>
+#include <llvm/MC/MCELFStreamer.h>
+#include <llvm/MC/MCObjectWriter.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetOptions.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
@@ -29,16 +34,43 @@ void LLVMInitializeBPFAsmPrinter();
 
 namespace awl::codegen {
 
-std::unique_ptr<llvm::TargetMachine> make_target_machine() {
-  [[maybe_unused]] static const bool initialized = [] {
-    LLVMInitializeBPFTargetInfo();
-    LLVMInitializeBPFTarget();
-    LLVMInitializeBPFTargetMC();
-    LLVMInitializeBPFAsmPrinter();
-    return true;
-  }();
+namespace {
+
+// Writes objects without .debug_frame, which LLVM adds wherever there is debug information and which nothing reads.
+struct Streamer : llvm::MCELFStreamer {
+  using MCELFStreamer::MCELFStreamer;
+  void emitCFISections(bool, bool) override { MCELFStreamer::emitCFISections(false, false); }
+};
+
+llvm::MCStreamer* make_streamer(const llvm::Triple&, llvm::MCContext& context, std::unique_ptr<llvm::MCAsmBackend>&& backend,
+                                std::unique_ptr<llvm::MCObjectWriter>&& writer, std::unique_ptr<llvm::MCCodeEmitter>&& emitter) {
+  return std::make_unique<Streamer>(context, std::move(backend), std::move(writer), std::move(emitter)).release();
+}
+
+// Kernels before 5.15 refuse a loop whose way back falls through into its middle. Moving blocks about makes such loops; the order in
+// which they were emitted has none.
+void keep_block_order() {
+  auto& options = llvm::cl::getRegisteredOptions();
+  if (auto found = options.find("disable-block-placement"); found != options.end()) found->second->addOccurrence(0, "disable-block-placement", "true");
+}
+
+const llvm::Target* initialize() {
+  LLVMInitializeBPFTargetInfo();
+  LLVMInitializeBPFTarget();
+  LLVMInitializeBPFTargetMC();
+  LLVMInitializeBPFAsmPrinter();
+  keep_block_order();
   std::string error;
-  const llvm::Target* target = llvm::TargetRegistry::lookupTarget("bpfel", error);
+  // The registry gives out constant targets only; the one it knows by name is the one that the iteration finds.
+  for (const llvm::Target& target : llvm::TargetRegistry::targets())
+    if (std::string_view(target.getName()) == "bpfel") llvm::TargetRegistry::RegisterELFStreamer(const_cast<llvm::Target&>(target), make_streamer);
+  return llvm::TargetRegistry::lookupTarget("bpfel", error);
+}
+
+}  // namespace
+
+std::unique_ptr<llvm::TargetMachine> make_target_machine() {
+  static const llvm::Target* const target = initialize();
   // v3 (32-bit registers, jumps and atomics) is what kernels from 5.10 on run; v4 needs 6.6.
   return std::unique_ptr<llvm::TargetMachine>(
       target->createTargetMachine("bpfel", "v3", "", llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));

@@ -1,3 +1,4 @@
+#include "probes/parts.h"
 #include "probes/registry.h"
 #include "probes/traced_function.h"
 
@@ -17,7 +18,7 @@ const Provider fentry_provider{
     .context = [](const Target& target, Host& host) { return traced_function_context(target, false, host); },
     .section = [](const Target& target) { return "fentry/" + target.parts.back(); },
     .attach = attach_traced_function,
-    .list = match_traced_function,
+    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_traced_function, host); },
     .pid_by_predicate = true,
 };
 

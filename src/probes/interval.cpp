@@ -30,7 +30,7 @@ const Provider interval_provider{
       }
       return links;
     },
-    .list = [](const Target&, Host&) -> Result<std::vector<Target>> { return timer_forms(interval_provider); },
+    .list = [](const Target& pattern, Host&) -> Result<std::vector<Target>> { return timer_forms(pattern); },
 };
 
 }  // namespace awl

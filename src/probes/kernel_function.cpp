@@ -89,6 +89,8 @@ Result<std::vector<Target>> match_kernel_function(const Target& target, Host& ho
     match.parts.push_back(std::string(found.name) + offset);
     matches.push_back(std::move(match));
   }
+  // The list leaves out second names of functions (system calls have some), which the kernel accepts.
+  if (matches.empty() && !has_module && !is_glob(function) && host.kernel_symbol(function)) matches.push_back(target);
   std::ranges::sort(matches, {}, &Target::parts);
   matches.erase(std::ranges::unique(matches, {}, &Target::parts).begin(), matches.end());
   return matches;

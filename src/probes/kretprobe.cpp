@@ -1,4 +1,5 @@
 #include "probes/kernel_function.h"
+#include "probes/parts.h"
 #include "probes/registers.h"
 #include "probes/registry.h"
 
@@ -19,7 +20,7 @@ const Provider kretprobe_provider{
     .section = [](const Target& target) { return kernel_function_section(target, true); },
     .prepare = prepare_kernel_functions,
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, true, host); },
-    .list = match_kernel_function,
+    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_kernel_function, host); },
     .needs_unsafe = is_kernel_address,
     .pid_by_predicate = true,
 };

@@ -19,6 +19,9 @@ struct FunctionOffset {
 // Splits "FN+OFF"; an offset that is not a number makes an error phrase.
 std::expected<FunctionOffset, std::string> split_offset(std::string_view text);
 
+// For Provider::list: `match`, or nothing for patterns with another number of parts.
+Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most, Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host);
+
 // A match of a target that needs no looking up.
 Result<std::vector<Target>> match_itself(const Target& target, Host& host);
 

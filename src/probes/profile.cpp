@@ -27,7 +27,7 @@ const Provider profile_provider{
       }
       return links;
     },
-    .list = [](const Target&, Host&) -> Result<std::vector<Target>> { return timer_forms(profile_provider); },
+    .list = [](const Target& pattern, Host&) -> Result<std::vector<Target>> { return timer_forms(pattern); },
 };
 
 }  // namespace awl

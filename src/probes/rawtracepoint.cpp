@@ -94,7 +94,7 @@ const Provider rawtracepoint_provider{
     .context = context,
     .section = [](const Target& target) { return "tp_btf/" + target.parts.back(); },
     .attach = attach,
-    .list = match,
+    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match, host); },
     .pid_by_predicate = true,
 };
 

@@ -88,6 +88,11 @@ std::expected<FunctionOffset, std::string> split_offset(std::string_view text) {
   return FunctionOffset{std::string(text.substr(0, plus)), *offset, true};
 }
 
+Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most, Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host) {
+  if (pattern.parts.size() < least || pattern.parts.size() > most) return std::vector<Target>{};
+  return match(pattern, host);
+}
+
 Result<std::vector<Target>> match_itself(const Target& target, Host&) { return std::vector{target}; }
 
 }  // namespace awl

@@ -2,6 +2,7 @@
 
 #include <linux/perf_event.h>
 
+#include "base/glob.h"
 #include "probes/parts.h"
 
 namespace awl {
@@ -90,9 +91,10 @@ Result<PerfEvent> timer_event(const Target& target) {
   return fail(0, "'{}' has no valid rate", target.text());
 }
 
-std::vector<Target> timer_forms(const Provider& provider) {
+std::vector<Target> timer_forms(const Target& pattern) {
   std::vector<Target> forms;
-  for (const Unit& unit : units) forms.push_back({&provider, {std::string(unit.name), ""}});
+  for (const Unit& unit : units)
+    if (!pattern.parts.empty() && glob_match(pattern.parts[0], unit.name)) forms.push_back({pattern.provider, {std::string(unit.name), ""}});
   return forms;
 }
 

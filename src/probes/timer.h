@@ -8,7 +8,7 @@ namespace awl {
 std::optional<Target> parse_timer(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
 // The software clock event that fires at a parsed target's rate.
 Result<PerfEvent> timer_event(const Target& target);
-// The forms for `awl -l`: "interval:hz:" and so on.
-std::vector<Target> timer_forms(const Provider& provider);
+// The forms that match a pattern of `awl -l`: "interval:hz:" and so on.
+std::vector<Target> timer_forms(const Target& pattern);
 
 }  // namespace awl

@@ -53,6 +53,13 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   return matches;
 }
 
+// A pattern may leave out the subsystem.
+Result<std::vector<Target>> list(const Target& pattern, Host& host) {
+  if (pattern.parts.size() == 2) return match(pattern, host);
+  if (pattern.parts.size() != 1) return std::vector<Target>{};
+  return match(Target{&tracepoint_provider, {"*", pattern.parts[0]}}, host);
+}
+
 // The BTF member that holds a field, if `type` is the record of an event: same name at the same place.
 const btf_member* record_member(const btf* types, const btf_type* type, const FormatField& field) {
   const std::string wanted = field.is_data_loc ? "__data_loc_" + field.name : field.name;
@@ -176,7 +183,7 @@ const Provider tracepoint_provider{
     .context = context,
     .section = [](const Target& target) -> std::string { return is_glob(target.text()) ? "tracepoint" : fmt::format("tracepoint/{}/{}", target.parts[0], target.parts[1]); },
     .attach = attach,
-    .list = match,
+    .list = list,
     .pid_by_predicate = true,
 };
 

@@ -1,3 +1,4 @@
+#include "probes/parts.h"
 #include "probes/registers.h"
 #include "probes/registry.h"
 #include "probes/user_function.h"
@@ -20,7 +21,7 @@ const Provider uretprobe_provider{
     .section = [](const Target&) -> std::string { return "uretprobe"; },
     .prepare = prepare_user_functions,
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_user_functions(request, true, host); },
-    .list = match_user_function,
+    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 2, 2, match_user_function, host); },
 };
 
 }  // namespace awl

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
+#include <utility>
 
+#include "types/c_definitions.h"
 #include "types/kernel_types.h"
 
 namespace awl {
@@ -21,7 +24,7 @@ bool same_members(const std::vector<Member>& a, const std::vector<Member>& b) {
 bool same(const TypeNode& a, const TypeNode& b) {
   return a.kind == b.kind && a.size == b.size && a.align == b.align && a.is_signed == b.is_signed && a.element == b.element && a.count == b.count &&
          a.space == b.space && a.name == b.name && a.is_union == b.is_union && a.enumerators == b.enumerators && a.stack_mode == b.stack_mode &&
-         a.truncatable == b.truncatable && a.trusted == b.trusted && a.btf_id == b.btf_id && a.module == b.module && a.histogram == b.histogram &&
+         a.truncatable == b.truncatable && a.trusted == b.trusted && a.btf_id == b.btf_id && a.module == b.module && a.definition == b.definition && a.histogram == b.histogram &&
          same_members(a.members, b.members);
 }
 
@@ -32,6 +35,7 @@ size_t bucket(const TypeNode& n) {
   mix(n.size);
   mix(n.count);
   mix(n.btf_id);
+  mix(n.definition);
   mix(std::hash<const void*>{}(n.element));
   mix(std::hash<std::string>{}(n.name));
   for (const Member& m : n.members) mix(std::hash<const void*>{}(m.type));
@@ -64,6 +68,12 @@ std::string aggregation_text(const TypeNode& t, std::string_view name) { return 
 struct TypeTable::Hidden {
   std::unordered_multimap<size_t, Type> index;
   std::unique_ptr<KernelTypes> kernel;
+  std::unique_ptr<CDefinitions> c;
+  struct Definition {
+    std::function<std::vector<Member>()> fill;  // empty once asked
+    std::vector<Member> members;
+  };
+  std::deque<Definition> definitions;
 };
 
 TypeTable::TypeTable(Host& host) : hidden_(std::make_unique<Hidden>()) { hidden_->kernel = std::make_unique<KernelTypes>(host, *this); }
@@ -158,6 +168,16 @@ Type TypeTable::aggregation(Kind kind, bool is_signed, artifact::HistogramShape 
   return intern({.kind = kind, .size = size, .align = 8, .is_signed = is_signed, .histogram = shape});
 }
 
+Type TypeTable::define_structure(std::string name, bool is_union, uint32_t size, uint32_t align, std::function<std::vector<Member>()> fill) {
+  hidden_->definitions.push_back({std::move(fill), {}});
+  auto number = static_cast<uint32_t>(hidden_->definitions.size());
+  return intern({.kind = Kind::structure, .size = size, .align = align, .name = std::move(name), .is_union = is_union, .definition = number});
+}
+
+Type TypeTable::enumeration(std::string name, uint32_t size, bool is_signed, std::vector<artifact::Enumerator> enumerators) {
+  return intern({.kind = Kind::enumeration, .size = size, .align = std::max(size, 1u), .is_signed = is_signed, .name = std::move(name), .enumerators = std::move(enumerators)});
+}
+
 Type TypeTable::enumeration(TypeNode node) {
   node.kind = Kind::enumeration;
   return intern(std::move(node));
@@ -173,16 +193,48 @@ Type TypeTable::with_space(Type t, AddressSpace space, bool trusted) {
   return pointer(t->element, t->space == AddressSpace::none ? space : t->space, trusted);
 }
 
-Type TypeTable::find_structure(std::string_view name) { return hidden_->kernel->find_structure(name); }
-Type TypeTable::find_enumeration(std::string_view name) { return hidden_->kernel->find_enumeration(name); }
-Type TypeTable::find_named(std::string_view name) { return hidden_->kernel->find_named(name); }
-std::optional<std::pair<uint64_t, Type>> TypeTable::find_enumerator(std::string_view name) { return hidden_->kernel->find_enumerator(name); }
+void TypeTable::adopt(std::unique_ptr<CDefinitions> definitions) { hidden_->c = std::move(definitions); }
+
+Type TypeTable::find_structure(std::string_view name) {
+  Type own = hidden_->c ? hidden_->c->find_structure(name) : nullptr;
+  return own ? own : hidden_->kernel->find_structure(name);
+}
+
+Type TypeTable::find_enumeration(std::string_view name) {
+  Type own = hidden_->c ? hidden_->c->find_enumeration(name) : nullptr;
+  return own ? own : hidden_->kernel->find_enumeration(name);
+}
+
+Type TypeTable::find_kernel_structure(std::string_view name) { return hidden_->kernel->find_structure(name); }
+Type TypeTable::find_kernel_enumeration(std::string_view name) { return hidden_->kernel->find_enumeration(name); }
+
+Type TypeTable::find_named(std::string_view name) {
+  Type own = hidden_->c ? hidden_->c->find_typedef(name) : nullptr;
+  return own ? own : hidden_->kernel->find_named(name);
+}
+
+std::optional<std::pair<uint64_t, Type>> TypeTable::find_enumerator(std::string_view name) {
+  auto own = hidden_->c ? hidden_->c->find_enumerator(name) : std::nullopt;
+  return own ? own : hidden_->kernel->find_enumerator(name);
+}
+
+std::optional<Constant> TypeTable::find_constant(std::string_view name) { return hidden_->c ? hidden_->c->find_constant(name) : std::nullopt; }
+
 Type TypeTable::from_btf(uint32_t id, const std::string& module, AddressSpace space, bool trusted) {
   return with_space(hidden_->kernel->type(id, module), space, trusted);
 }
-std::vector<std::string_view> TypeTable::structure_names() { return hidden_->kernel->structure_names(); }
+std::vector<std::string_view> TypeTable::structure_names() {
+  std::vector<std::string_view> names = hidden_->kernel->structure_names();
+  if (hidden_->c) std::ranges::copy(hidden_->c->structure_names(), std::back_inserter(names));
+  return names;
+}
 
 std::span<const Member> TypeTable::members(Type structure) const {
+  if (structure->definition) {
+    Hidden::Definition& definition = hidden_->definitions.at(structure->definition - 1);
+    if (auto fill = std::exchange(definition.fill, {})) definition.members = fill();
+    return definition.members;
+  }
   if (structure->btf_id == 0) return structure->members;
   return hidden_->kernel->members(structure);
 }

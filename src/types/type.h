@@ -2,6 +2,7 @@
 // Types of the language. A Type is a pointer to an immutable, interned node: equal types are equal pointers.
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,9 @@
 struct btf;
 
 namespace awl {
+
+class CDefinitions;
+struct Constant;
 
 using artifact::Kind;
 using artifact::StackMode;
@@ -49,6 +53,7 @@ struct TypeNode {
   bool trusted = false;            // pointer that BTF programs may dereference directly
   uint32_t btf_id = 0;             // structures from BTF
   std::string module;              // "" is vmlinux
+  uint32_t definition = 0;         // structures from C text or debug information (btf_id is 0, offsets are fixed): which one
   artifact::HistogramShape histogram;
 };
 
@@ -78,15 +83,27 @@ class TypeTable {
   Type record(std::span<const std::pair<std::string, Type>> fields);
   // A structure that no BTF describes (a program's arguments): `fields` at their offsets.
   Type structure(std::string name, std::vector<Member> fields, uint32_t size);
+  // A structure at fixed offsets that BTF does not describe (C text, debug information). Each call makes a type of its own; `fill` gives its
+  // members, anonymous ones flattened, when they are first asked for: a structure may so hold pointers to itself.
+  Type define_structure(std::string name, bool is_union, uint32_t size, uint32_t align, std::function<std::vector<Member>()> fill);
+  Type enumeration(std::string name, uint32_t size, bool is_signed, std::vector<artifact::Enumerator> enumerators);
   Type stack(Kind kind, uint32_t limit, StackMode mode);
   Type simple(Kind kind);  // ksym, usym, inet, macaddr, timestamp, username, cgroup_path, probe
   Type aggregation(Kind kind, bool is_signed, artifact::HistogramShape shape = {});
+
+  // Makes the definitions of a script's C known (define_c in types/c_definitions.h calls it): the functions below find them first.
+  void adopt(std::unique_ptr<CDefinitions> definitions);
+  // A #define of the script's C or of a header that it includes.
+  std::optional<Constant> find_constant(std::string_view name);
 
   // A kernel type by C name: "task_struct" with kind structure or enumeration, or a typedef/base name ("pid_t", "u64", "unsigned int").
   // Null if the kernel has none. Loads BTF on first use.
   Type find_structure(std::string_view name);
   Type find_enumeration(std::string_view name);
   Type find_named(std::string_view name);
+  // The same past the definitions of a script's C.
+  Type find_kernel_structure(std::string_view name);
+  Type find_kernel_enumeration(std::string_view name);
   // Value of an enumerator of any kernel enum, with its type.
   std::optional<std::pair<uint64_t, Type>> find_enumerator(std::string_view name);
   // A type of the kernel's (or a module's) BTF, typedefs and qualifiers resolved. `space` marks pointers without a tag of their own.

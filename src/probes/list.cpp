@@ -1,0 +1,163 @@
+#include "probes/list.h"
+
+#include <algorithm>
+
+#include "base/glob.h"
+#include "base/near_names.h"
+#include "probes/btf_lookup.h"
+
+namespace awl {
+namespace {
+
+// BTF has the compiler's names of the basic types; sources, and tracefs, use shorter ones.
+std::string basic_name(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> names[] = {
+      {"long unsigned int", "unsigned long"}, {"long int", "long"}, {"short unsigned int", "unsigned short"}, {"short int", "short"},
+      {"long long unsigned int", "unsigned long long"}, {"long long int", "long long"}, {"_Bool", "bool"},
+  };
+  for (const auto& [compiler, source] : names)
+    if (name == compiler) return std::string(source);
+  return std::string(name);
+}
+
+// A C declaration in two halves around the name: "char " and "[16]".
+struct Declaration {
+  std::string before, after;
+};
+
+Declaration declare(const btf* types, uint32_t id, int depth = 0) {
+  const btf_type* type = btf__type_by_id(types, id);
+  if (id == 0 || !type || depth > 16) return {"void", ""};
+  const char* text = btf__name_by_offset(types, type->name_off);
+  const std::string name = text ? text : "";
+  switch (btf_kind(type)) {
+    case BTF_KIND_INT: case BTF_KIND_FLOAT: return {basic_name(name), ""};
+    case BTF_KIND_TYPEDEF: return {name, ""};
+    case BTF_KIND_STRUCT: return {"struct " + name, ""};
+    case BTF_KIND_UNION: return {"union " + name, ""};
+    case BTF_KIND_FWD: return {(btf_kflag(type) ? "union " : "struct ") + name, ""};
+    case BTF_KIND_ENUM: case BTF_KIND_ENUM64: return {"enum " + name, ""};
+    case BTF_KIND_FUNC_PROTO: return {"void (*)()", ""};
+    case BTF_KIND_VOLATILE: case BTF_KIND_RESTRICT: case BTF_KIND_TYPE_TAG: return declare(types, type->type, depth + 1);
+    case BTF_KIND_CONST: {
+      Declaration inner = declare(types, type->type, depth + 1);
+      inner.before = inner.before.ends_with('*') ? inner.before + " const" : "const " + inner.before;
+      return inner;
+    }
+    case BTF_KIND_PTR: {
+      Declaration inner = declare(types, type->type, depth + 1);
+      if (inner.before == "void (*)()") return inner;
+      if (!inner.after.empty()) return {inner.before + " (*", ")" + inner.after};
+      inner.before += inner.before.ends_with('*') ? "*" : " *";
+      return inner;
+    }
+    case BTF_KIND_ARRAY: {
+      const struct btf_array* array = ::btf_array(type);
+      Declaration inner = declare(types, array->type, depth + 1);
+      return {inner.before, fmt::format("[{}]{}", array->nelems, inner.after)};
+    }
+    default: return {"?", ""};
+  }
+}
+
+std::string field_text(const ContextField& field, Host& host) {
+  if (const auto* spelled = std::get_if<CSpelling>(&field.type)) {
+    if (std::holds_alternative<DataLocAccess>(field.access)) return fmt::format("__data_loc {} {}", spelled->text, field.name);
+    const size_t bracket = std::min(spelled->text.find('['), spelled->text.size());
+    return fmt::format("{} {}{}", spelled->text.substr(0, bracket), field.name, spelled->text.substr(bracket));
+  }
+  const auto& id = std::get<BtfTypeId>(field.type);
+  const auto types = id.module.empty() ? host.kernel_btf() : host.module_btf(id.module);
+  if (!types) return "? " + field.name;
+  const Declaration declaration = declare(*types, id.id);
+  return fmt::format("{} {}{}", declaration.before, field.name, declaration.after);
+}
+
+bool is_return(const Provider& provider) { return provider.name == "kretprobe" || provider.name == "fexit" || provider.name == "uretprobe"; }
+
+Result<> list_item(std::string_view item, Host& host, std::vector<Target>& found) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at <= item.size();) {
+    const size_t end = std::min(item.find(':', at), item.size());
+    parts.emplace_back(item.substr(at, end - at));
+    at = end + 1;
+  }
+  const bool word = parts.size() == 1;
+  const std::string kind = word ? "*" : parts[0];
+  const Provider* named = find_provider(kind);
+  if (!word) parts.erase(parts.begin());
+  for (const Provider* provider : providers()) {
+    if (!provider->list || (named ? provider != named : !glob_match(kind, provider->name) || is_return(*provider))) continue;
+    auto targets = provider->list(Target{provider, parts}, host);
+    if (!targets && named) return std::unexpected(std::move(targets).error());
+    if (!targets) continue;
+    for (Target& target : *targets)
+      if (!word || (!target.parts.empty() && !target.parts.back().empty()) || parts[0] == "*") found.push_back(std::move(target));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> describe_arguments(const Target& target, Host& host) {
+  std::vector<std::string> lines;
+  if (!target.provider->context) return lines;
+  auto context = target.provider->context(target, host);
+  if (!context) return lines;
+  for (const ContextField& field : context->args) lines.push_back(field_text(field, host));
+  if (context->retval && context->has_args) lines.push_back(field_text(*context->retval, host));
+  if (!lines.empty() || !context->registers || context->user_pointers || context->retval) return lines;
+  // A kernel function whose arguments the program reads from registers: what BTF says they are.
+  const auto types = host.kernel_btf();
+  const auto prototype = types ? find_function(*types, target.parts.back()) : std::nullopt;
+  if (!prototype) return lines;
+  for (size_t i = 0; i < std::min(prototype->parameters.size(), context->positional.size()); ++i) {
+    const Declaration declaration = declare(*types, prototype->parameters[i].type);
+    lines.push_back(fmt::format("{} arg{}{}", declaration.before, i, declaration.after));
+  }
+  return lines;
+}
+
+Result<std::vector<std::string>> list_probes(const std::string& search, bool verbose, Host& host) {
+  std::vector<Target> found;
+  std::string_view rest = search.empty() ? "*" : std::string_view(search);
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    AWL_CHECK(list_item(rest.substr(0, comma), host, found));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  const auto less = [&](const Target& a, const Target& b) { return a.provider->name != b.provider->name ? a.provider->name < b.provider->name : a.parts < b.parts; };
+  std::ranges::sort(found, less);
+  std::vector<std::string> lines;
+  const Target* previous = nullptr;
+  for (const Target& target : found) {
+    if (previous && !less(*previous, target)) continue;
+    previous = &target;
+    lines.push_back(target.text());
+    if (!verbose) continue;
+    for (const std::string& line : describe_arguments(target, host)) lines.push_back("    " + line);
+  }
+  return lines;
+}
+
+std::optional<std::string> nearest_target(const Target& target, Host& host) {
+  if (!target.provider || !target.provider->list || target.parts.empty()) return std::nullopt;
+  Target pattern = target;
+  pattern.parts.back() = "*";
+  auto all = target.provider->list(pattern, host);
+  // Nothing beside it: another part may be the misspelt one.
+  if ((!all || all->empty()) && target.parts.size() > 1) {
+    for (std::string& part : pattern.parts) part = "*";
+    pattern.parts.back() = target.parts.back();
+    all = target.provider->list(pattern, host);
+    if (all && !all->empty()) return all->front().text();
+  }
+  if (!all) return std::nullopt;
+  std::vector<std::string_view> names;
+  for (const Target& candidate : *all) names.push_back(candidate.parts.back());
+  const auto nearest = nearest_name(target.parts.back(), names);
+  if (!nearest) return std::nullopt;
+  return (*all)[static_cast<size_t>(std::ranges::find(names, *nearest) - names.begin())].text();
+}
+
+}  // namespace awl
