@@ -56,7 +56,9 @@ void plan_function(CallCheck& c, PlanCall& plan) {
   }
   if (!std::holds_alternative<FunctionIpAccess>(*c.context().function)) return;
   const std::string& function = c.target().parts.empty() ? std::string() : c.target().parts.back();
-  if (function.find('*') == std::string::npos) plan.param({.kind = ParamKind::kernel_symbol, .name = function.substr(0, function.find('+'))});
+  // An address, a parameter or a wildcard has no one name.
+  bool named = !function.empty() && function.find_first_of("*$") == std::string::npos && function[0] != '0';
+  if (named) plan.param({.kind = ParamKind::kernel_symbol, .name = function.substr(0, function.find('+'))});
   else plan.param({.kind = ParamKind::feature, .name = "attach_cookie"});
 }
 

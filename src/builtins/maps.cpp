@@ -32,7 +32,7 @@ void check_keyed(CallCheck& c) {
 
 const Builtin rows[] = {
     {.name = "delete",
-     .signature = "delete(map map, key key = none) -> bool",
+     .signature = "delete(map map, key key = none) -> bool | delete(any element) -> bool",
      .doc = "Removes an element of a map (or the value of a map without keys); true if it was there.",
      .example = "begin { @a[1] = 2; delete(@a, 1) }",
      .check = check_delete,

@@ -202,6 +202,9 @@ Value Lowering::address(const ast::Expr& e) {
     text.resize(e.type->size);
     return emit.bytes(text);
   }
+  if (auto* node = std::get_if<ast::Parameter>(&e.node); node && is_string(e.type))
+    if (int64_t index = find_param(artifact::ParamKind::positional_text, {}, node->index); index >= 0)
+      return emit.param_address(static_cast<uint32_t>(index));
   bool is_place = (std::holds_alternative<Field>(e.node) && !context_field(e)) || std::holds_alternative<TupleField>(e.node) ||
                   std::holds_alternative<Index>(e.node);
   if (is_place && !is_scalar(e.type)) {

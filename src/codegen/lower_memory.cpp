@@ -79,7 +79,9 @@ void Lowering::literal(std::string_view text, uint32_t size, Value to) {
 // Whether nothing is undefined behind the end of the string(s) in the value's memory.
 bool Lowering::is_padded(const ast::Expr& e) {
   if (!is_string(e.type)) return true;
-  if (std::holds_alternative<ast::String>(e.node) || std::holds_alternative<ast::MapRef>(e.node)) return true;
+  if (std::holds_alternative<ast::String>(e.node) || std::holds_alternative<ast::MapRef>(e.node) ||
+      std::holds_alternative<ast::Parameter>(e.node))
+    return true;
   auto* call = std::get_if<ast::Call>(&e.node);
   return call && call->args.empty();  // comm
 }
