@@ -135,7 +135,6 @@ class Lowering {
   Value current_task_group();
 
   std::map<std::string, Value> variables_;
-  uint32_t stack_used_ = 0;
 };
 
 }  // namespace awl

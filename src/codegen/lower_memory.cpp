@@ -8,8 +8,8 @@ namespace awl {
 
 namespace {
 
-// Slots together stay below this, so that the 512 bytes of the BPF stack also hold what the compiler spills.
-constexpr uint32_t stack_budget = 256;
+// Temporary values up to this size may lie on the stack, whatever on_stack_limit says: a claim of scratch memory costs more than it saves.
+constexpr uint32_t small = 64;
 // Literals up to this size are stored as immediates.
 constexpr uint32_t immediate_bytes = 64;
 
@@ -22,10 +22,8 @@ unsigned bits_of(Type t) {
 
 Value Lowering::memory(uint32_t size, uint32_t align) {
   size = std::max(size, 1u);
-  uint32_t rounded = (size + 7) / 8 * 8;
-  if (size > std::max<uint64_t>(unit.config.on_stack_limit, 32) || stack_used_ + rounded > stack_budget) return emit.scratch(rounded);
-  stack_used_ += rounded;
-  return emit.slot(size, align);
+  bool on_stack = size <= std::max<uint64_t>(unit.config.on_stack_limit, small);
+  return on_stack ? emit.slot(size, align) : emit.scratch((size + 7) / 8 * 8);
 }
 
 Value Lowering::load_scalar(Value from, Type t, uint32_t offset) {

@@ -58,6 +58,8 @@ Value Lowering::current_task_group() {
 
 void Lowering::program() {
   emit.at(instance.span);
+  for (const auto& [name, info] : instance.variables)
+    if (info.type && info.type->size) variables_[name] = memory(info.type->size, info.type->align);
   auto body = [&] {
     if (!instance.predicate) return block(instance.body.statements);
     emit.at(instance.predicate->span);
@@ -75,20 +77,12 @@ void Lowering::program() {
   emit.leave();
 }
 
-Value Lowering::variable(const std::string& name) {
-  auto [it, fresh] = variables_.try_emplace(name);
-  if (fresh) it->second = memory(instance.variables.at(name).type->size);
-  return it->second;
-}
+Value Lowering::variable(const std::string& name) { return variables_.at(name); }
 
 void Lowering::block(const std::vector<ast::StmtPtr>& statements) {
   for (const ast::StmtPtr& s : statements) {
-    uint32_t used = stack_used_;
-    size_t variables = variables_.size();
     emit.at(s->span);
-    statement(*s);
-    // Temporary memory of a statement is free again; a variable that it made keeps its own.
-    if (variables_.size() == variables) stack_used_ = used;
+    emit.scope([&] { statement(*s); });  // its temporary memory is free afterwards
   }
 }
 
