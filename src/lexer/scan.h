@@ -27,6 +27,11 @@ struct Scan {
   void add(Tok kind, const char* text, int length) { out.tokens.push_back({kind, here(), std::string(text, static_cast<size_t>(length)), 0}); }
   void report(std::string_view message) { diagnostics->report<Diag::syntax>(here(), message); }
 
+  void comment() { out.comments.push_back(here()); }
+  void shebang(const char* text, int length) {
+    if (begin == 0) add(Tok::shebang, text, length);
+    else report("'#!' must be the first two characters of a script");
+  }
   void word(const char* text, int length);
   void parameter(const char* text, int length);
   void integer(const char* text, int length);

@@ -24,6 +24,7 @@ struct Token {
 
 struct TokenList {
   std::vector<Token> tokens;  // the last one is Tok::end
+  std::vector<Span> comments; // those outside of C text
   bool cut_short = false;     // a string literal was not closed, so the end of input says nothing
 };
 

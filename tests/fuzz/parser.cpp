@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "parser/format.h"
 #include "parser/parse.h"
 #include "parser/walk.h"
 
@@ -19,6 +20,17 @@ void check_same(const awl::ast::Script& script) {
   }
 }
 
+// Formatting keeps the meaning, and doing it again changes nothing.
+void check_format(awl::Sources& sources, const awl::ast::Script& script) {
+  std::string once = awl::format(sources, script);
+  awl::Diagnostics diagnostics(sources);
+  awl::ast::Script again = awl::parse(sources, sources.add("formatted", once), diagnostics, is_builtin);
+  if (diagnostics.has_errors() || awl::print_ast(again) != awl::print_ast(script) || awl::format(sources, again) != once) {
+    fmt::print(stderr, "--- formatted\n{}--- again\n{}{}", once, awl::format(sources, again), awl::render(diagnostics, {}));
+    std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -29,5 +41,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   awl::print_ast(script);
   awl::render(diagnostics, {});
   check_same(script);
+  if (!diagnostics.has_errors()) check_format(sources, script);
   return 0;
 }
