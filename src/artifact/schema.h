@@ -175,7 +175,12 @@ struct Meta {
 // Names in the object that both sides know.
 inline constexpr std::string_view meta_section = ".awl.meta";
 inline constexpr std::string_view events_map = "awl_events";    // BPF_MAP_TYPE_RINGBUF
-inline constexpr std::string_view scratch_map = "awl_scratch";  // BPF_MAP_TYPE_PERCPU_ARRAY, see codegen
+// BPF_MAP_TYPE_PERCPU_ARRAY of a few areas {u64 busy; bytes}: temporary memory. A run of a program claims the first area of its CPU that is not
+// busy with an atomic exchange (BPF_STX | BPF_ATOMIC | BPF_DW, imm BPF_XCHG; kernels from 5.12) and gives it back at its end; when all are
+// taken, the run counts as a lost event. Objects with this map have a parameter {ParamKind::feature, "atomic_fetch"}. Where the kernel lacks
+// the exchange the run side sets that parameter to 0 and, before load, rewrites each such instruction to a plain store (BPF_STX | BPF_MEM |
+// BPF_DW, imm 0): programs cannot be preempted by one another there, and the value loaded before the exchange counts instead.
+inline constexpr std::string_view scratch_map = "awl_scratch";
 inline constexpr std::string_view params_symbol = "awl_params";
 inline constexpr std::string_view globals_symbol = "awl_globals";
 // Where the kernel has no attach cookies, a per_target program loads this 64-bit constant (BPF_LD_IMM64) in the cookie's place, and the

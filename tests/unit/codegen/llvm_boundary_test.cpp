@@ -74,7 +74,8 @@ TEST_F(Boundary, TaskFieldsCountsHistogramsAndEvents) {
     Value slot = e.slot(20);
     e.zero(slot, 20);
     e.store(slot, kernel.probe_field(e, task, "pid", &kernel.u32));
-    e.helper(BPF_FUNC_probe_read_kernel, {e.offset(slot, 4), e.imm(16), kernel.field(e, task, "comm", &kernel.comm)});
+    // Behind the NUL older kernels leave what an earlier name had there.
+    e.helper(BPF_FUNC_probe_read_kernel_str, {e.offset(slot, 4), e.imm(16), kernel.field(e, task, "comm", &kernel.comm)});
     Value found = e.helper_address(BPF_FUNC_map_lookup_elem, {e.map(count), slot});
     e.branch(e.compare(Compare::ne, found, e.null()), [&] { e.store(found, e.binary(Op::add, e.load(found, 64), e.imm(1))); },
              [&] {
