@@ -77,11 +77,10 @@ struct Writer {
   }
 };
 
-// Reads a JSON object into a struct; the first mistake ends it.
+// Reads a JSON object into a struct; the first mistake ends it. How deep it recurses DepthLimit has bounded.
 struct Reader {
   const Json* object;
   std::string place;
-  uint32_t depth = 0;
   std::string error = {};
 
   bool failed() const { return !error.empty(); }
@@ -118,8 +117,7 @@ struct Reader {
       else complain(where, fmt::format("expected a text, found {}", from.type_name()));
     } else {
       if (!from.is_object()) return complain(where, fmt::format("expected a table, found {}", from.type_name()));
-      if (depth > 2 * max_type_depth) return complain(where, "nested too deep");
-      Reader inner{&from, where, depth + 1};
+      Reader inner{&from, where};
       fields(inner, to);
       if (inner.failed()) error = std::move(inner.error);
     }
@@ -148,6 +146,11 @@ struct Reader {
 struct DepthLimit final : nlohmann::json_sax<Json> {
   static constexpr int limit = 160;
   int depth = 0;
+  bool too_deep = false;
+  bool enter() {
+    too_deep |= ++depth >= limit;
+    return !too_deep;
+  }
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
   bool number_integer(number_integer_t) override { return true; }
@@ -155,10 +158,10 @@ struct DepthLimit final : nlohmann::json_sax<Json> {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool string(string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
-  bool start_object(size_t) override { return ++depth < limit; }
+  bool start_object(size_t) override { return enter(); }
   bool key(string_t&) override { return true; }
   bool end_object() override { return --depth, true; }
-  bool start_array(size_t) override { return ++depth < limit; }
+  bool start_array(size_t) override { return enter(); }
   bool end_array() override { return --depth, true; }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 };
@@ -170,6 +173,7 @@ Result<Meta> decode_checked(std::span<const uint8_t> bytes) {
   Json json = Json::value_t::discarded;
   if (Json::sax_parse(bytes.begin(), bytes.end(), &limit, Json::input_format_t::cbor))
     json = Json::from_cbor(bytes.begin(), bytes.end(), true, false);
+  if (limit.too_deep) return fail_text(0, "the description of the program is nested too deep", std::string(damaged_hint));
   if (!json.is_object()) return fail_text(0, "the description of the program is not readable (no valid CBOR table)", std::string(damaged_hint));
 
   Meta meta;

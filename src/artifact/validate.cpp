@@ -72,7 +72,7 @@ Result<> check_histogram(const Map& map, const std::string& place) {
   if (map.value.kind == Kind::hist && (shape.bits > 5 || shape.step != 0)) return wrong(place, "histogram with {} bits", shape.bits);
   if (map.value.kind == Kind::lhist && (shape.step <= 0 || shape.max <= shape.min))
     return wrong(place, "linear histogram from {} to {} in steps of {}", shape.min, shape.max, shape.step);
-  if (shape.buckets != bucket_count(shape)) return wrong(place, "{} buckets, its shape has {}", shape.buckets, bucket_count(shape));
+  if (shape.buckets == 0 || shape.buckets != bucket_count(shape)) return wrong(place, "{} buckets, its shape has {}", shape.buckets, bucket_count(shape));
   if (map.value.size < 8ULL * shape.buckets) return wrong(place, "{} buckets in {} bytes", shape.buckets, map.value.size);
   return {};
 }
@@ -127,8 +127,10 @@ Result<> check_rows(const std::vector<T>& rows, std::string_view name) {
 }  // namespace
 
 uint64_t bucket_count(const HistogramShape& shape) {
-  if (shape.step > 0 && shape.max > shape.min)
-    return (static_cast<uint64_t>(shape.max) - static_cast<uint64_t>(shape.min)) / static_cast<uint64_t>(shape.step) + 2;
+  if (shape.step > 0 && shape.max > shape.min) {
+    const uint64_t steps = (static_cast<uint64_t>(shape.max) - static_cast<uint64_t>(shape.min)) / static_cast<uint64_t>(shape.step);
+    return steps < UINT32_MAX ? steps + 2 : 0;
+  }
   if (shape.bits > 5) return 0;
   return 1 + (1ULL << (shape.bits + 1)) + ((63 - (shape.bits + 1ULL)) << shape.bits);
 }

@@ -126,16 +126,17 @@ Result<std::vector<std::string>> list_probes(const std::string& search, bool ver
     AWL_CHECK(list_item(rest.substr(0, comma), host, found));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
-  const auto less = [&](const Target& a, const Target& b) { return a.provider->name != b.provider->name ? a.provider->name < b.provider->name : a.parts < b.parts; };
-  std::ranges::sort(found, less);
+  std::vector<std::pair<std::string, const Target*>> sorted;
+  for (const Target& target : found) sorted.emplace_back(target.text(), &target);
+  std::ranges::sort(sorted, {}, [](const auto& entry) -> const std::string& { return entry.first; });
   std::vector<std::string> lines;
-  const Target* previous = nullptr;
-  for (const Target& target : found) {
-    if (previous && !less(*previous, target)) continue;
-    previous = &target;
-    lines.push_back(target.text());
+  std::string_view previous;
+  for (const auto& [text, target] : sorted) {
+    if (text == previous) continue;
+    previous = text;
+    lines.push_back(text);
     if (!verbose) continue;
-    for (const std::string& line : describe_arguments(target, host)) lines.push_back("    " + line);
+    for (const std::string& line : describe_arguments(*target, host)) lines.push_back("    " + line);
   }
   return lines;
 }

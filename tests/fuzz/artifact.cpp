@@ -1,20 +1,19 @@
-// The artifact reader is given files by root: any bytes give an artifact or an error. The first byte chooses what is read:
-// the bytes of section .awl.meta, which the fuzzer would hardly reach through ELF, or a whole object.
+// libFuzzer: any bytes, as a description and as an object, are read or refused; what is accepted can be printed and encoded again.
 #include "artifact/artifact.h"
 
+#include <cstdlib>
+
+using namespace awl::artifact;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size == 0) return 0;
-  std::span<const uint8_t> bytes(data + 1, size - 1);
-  if (data[0] & 1) {
-    if (auto meta = awl::artifact::decode(bytes)) {
-      awl::artifact::Bytes again = awl::artifact::encode(*meta);
-      if (!awl::artifact::decode(again)) __builtin_trap();  // what was accepted must be accepted again
-    }
-    return 0;
+  const std::span bytes(data, size);
+  if (const auto meta = decode(bytes)) {
+    const Bytes again = encode(*meta);
+    if (!decode(again)) abort();
+    const Artifact artifact{{}, *meta};
+    print_text(artifact);
+    print_json(artifact);
   }
-  if (auto artifact = awl::artifact::open({bytes.begin(), bytes.end()})) {
-    awl::artifact::print_text(*artifact);
-    awl::artifact::print_json(*artifact);
-  }
+  if (const auto artifact = open(Bytes(bytes.begin(), bytes.end()))) print_text(*artifact);
   return 0;
 }
