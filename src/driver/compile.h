@@ -8,7 +8,9 @@ namespace awl {
 
 struct DebugDump {
   bool ast = false, types = false, plan = false, verbs = false, codegen = false, codegen_opt = false;
-  std::string text;  // filled
+  bool verify_ir = false;
+  std::string text;              // filled
+  std::string ir, optimized_ir;  // filled when codegen or codegen_opt is asked for
 };
 
 // source -> artifact bytes: the build side in one call. Empty when `diagnostics` has errors.

@@ -1,0 +1,92 @@
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "driver/program.h"
+
+namespace {
+
+using namespace awl;
+
+artifact::Bytes to_bytes(const std::string& text) { return {text.begin(), text.end()}; }
+
+// Script or object, as an artifact's bytes.
+OrEnded<artifact::Bytes> object_of(Options& options, Host& host) {
+  OrEnded<Program> program = read_program(options, host);
+  if (!program) return std::unexpected(program.error());
+  if (program->is_object()) return to_bytes(program->text);
+  return compile_program(std::move(*program), options, host);
+}
+
+// Written beside its name and moved there: a failed build leaves the old file.
+Result<> write_object(const std::string& path, const artifact::Bytes& bytes) {
+  std::string temporary = path + ".new";
+  std::FILE* file = std::fopen(temporary.c_str(), "we");
+  if (!file) return fail(errno, "cannot write '{}'", path);
+  bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  if (std::fclose(file) != 0 || !written || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    int error = errno;
+    std::remove(temporary.c_str());
+    return fail(error, "cannot write '{}'", path);
+  }
+  return {};
+}
+
+int build(Options& options, Host& host) {
+  if (options.artifact_file.empty())
+    return ended({0, "USAGE: awl build FILE | -e 'PROGRAM' -o OBJECT: the output file is missing", "say where the object goes with -o"}).error().status;
+  OrEnded<artifact::Bytes> object = object_of(options, host);
+  if (!object) return object.error().status;
+  if (Result<> written = write_object(options.artifact_file, *object); !written) return ended(written.error()).error().status;
+  return 0;
+}
+
+int inspect(Options& options, Host& host) {
+  OrEnded<artifact::Bytes> object = object_of(options, host);
+  if (!object) return object.error().status;
+  Result<artifact::Artifact> artifact = artifact::open(std::move(*object));
+  if (!artifact) return ended(artifact.error()).error().status;
+  fmt::print("{}", options.json ? artifact::print_json(*artifact) : artifact::print_text(*artifact));
+  return 0;
+}
+
+int run_program(Options& options, Host& host) {
+  // The command of -c comes first: a command that does not exist is found before anything is compiled.
+  Result<std::optional<Child>> child = start_child(options.run);
+  if (!child) return ended(child.error()).error().status;
+  OrEnded<artifact::Bytes> object = object_of(options, host);
+  if (!object) return object.error().status;
+  if (!options.artifact_file.empty())
+    if (Result<> written = write_object(options.artifact_file, *object); !written) return ended(written.error()).error().status;
+  Result<artifact::Artifact> artifact = artifact::open(std::move(*object));
+  if (!artifact) return ended(artifact.error()).error().status;
+  return run(std::move(*artifact), host, std::move(options.run), std::move(*child));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool show_usage = false;
+  Result<Options> options = read_options(argc, argv, show_usage);
+  if (!options) {
+    if (!options.error().message.empty()) print_error(options.error(), use_color());
+    if (show_usage) fmt::print(stderr, "{}", usage_text);
+    return exit_usage;
+  }
+  options->run.session.color = use_color();
+  std::unique_ptr<Host> host = make_linux_host(options->run.host);
+  switch (options->command) {
+    case Command::help: fmt::print("{}", usage_text); return 0;
+    case Command::version: fmt::print("awl v{}\n", AWL_VERSION); return 0;
+    case Command::info: return print_info(*host);
+    case Command::list: return list(*options, *host);
+    case Command::build: return build(*options, *host);
+    case Command::inspect: return inspect(*options, *host);
+    case Command::check: {
+      OrEnded<artifact::Bytes> object = object_of(*options, *host);
+      return object ? 0 : object.error().status;
+    }
+    case Command::fmt: return ended({0, "the formatter is not part of this version", {}}).error().status;
+    case Command::run: return run_program(*options, *host);
+  }
+  return 0;
+}

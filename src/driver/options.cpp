@@ -1,0 +1,209 @@
+#include "driver/options.h"
+
+#include <stdlib.h>
+
+#include "driver/run/arguments.h"
+#include "probes/features.h"
+
+namespace awl {
+namespace {
+
+enum : int {
+  option_info = first_own_option,
+  option_include,
+  option_traceable,
+  option_no_feature,
+  option_probe_filter,
+  option_emit_elf,
+  option_emit_llvm,
+  option_verify_ir,
+  option_mode,
+  option_json,
+  option_debuginfo,
+  option_dwarf_pid,
+  option_usdt_activation,
+  option_fmt,
+};
+
+constexpr option long_options[] = {
+    {"list", no_argument, nullptr, 'l'},
+    {"pid", required_argument, nullptr, 'p'},
+    {"cmd", required_argument, nullptr, 'c'},
+    {"output", required_argument, nullptr, 'o'},
+    {"format", required_argument, nullptr, 'f'},
+    {"quiet", no_argument, nullptr, 'q'},
+    {"verbose", no_argument, nullptr, 'v'},
+    {"warnings", no_argument, nullptr, 'k'},
+    {"debug", required_argument, nullptr, 'd'},
+    {"help", no_argument, nullptr, 'h'},
+    {"version", no_argument, nullptr, 'V'},
+    {"unsafe", no_argument, nullptr, option_unsafe},
+    {"no-warnings", no_argument, nullptr, option_no_warnings},
+    {"dry-run", no_argument, nullptr, option_dry_run},
+    {"btf", required_argument, nullptr, option_btf},
+    {"info", no_argument, nullptr, option_info},
+    {"include", required_argument, nullptr, option_include},
+    {"traceable-functions", required_argument, nullptr, option_traceable},
+    {"no-feature", required_argument, nullptr, option_no_feature},
+    {"probe-filter", required_argument, nullptr, option_probe_filter},
+    {"emit-elf", required_argument, nullptr, option_emit_elf},
+    {"emit-llvm", required_argument, nullptr, option_emit_llvm},
+    {"verify-llvm-ir", no_argument, nullptr, option_verify_ir},
+    {"mode", required_argument, nullptr, option_mode},
+    {"json", no_argument, nullptr, option_json},
+    {"debuginfo", required_argument, nullptr, option_debuginfo},
+    {"dwarf-pid", required_argument, nullptr, option_dwarf_pid},
+    {"usdt-file-activation", no_argument, nullptr, option_usdt_activation},
+    {"fmt", no_argument, nullptr, option_fmt},
+    {nullptr, 0, nullptr, 0},
+};
+constexpr const char short_options[] = "e:lp:c:o:f:B:qvkI:d:hV";
+
+bool takes_value(std::string_view argument) {
+  if (argument.size() == 2 && argument[0] == '-') {
+    size_t at = std::string_view(short_options).find(argument[1]);
+    return at != std::string_view::npos && short_options[at + 1] == ':';
+  }
+  if (!argument.starts_with("--")) return false;
+  for (const option& o : long_options)
+    if (o.name && argument.substr(2) == o.name) return o.has_arg == required_argument;
+  return false;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    size_t end = std::min(text.find(','), text.size());
+    parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+Result<> take_debug_stages(std::string_view list, Options& options) {
+  for (const std::string& stage : split_list(list)) {
+    bool all = stage == "all", known = take_run_debug(stage, options.run.session);
+    DebugDump& dump = options.dump;
+    std::pair<std::string_view, bool*> stages[] = {{"ast", &dump.ast},     {"types", &dump.types},     {"plan", &dump.plan},
+                                                   {"verbs", &dump.verbs}, {"codegen", &dump.codegen}, {"codegen-opt", &dump.codegen_opt}};
+    for (auto [name, flag] : stages)
+      if (all || stage == name) *flag = known = true;
+    if (!known) return fail(0, "USAGE: invalid option for -d: {}", stage);
+  }
+  return {};
+}
+
+Result<> take_no_features(std::string_view list, Options& options) {
+  for (const std::string& name : split_list(list)) {
+    if (name == "kprobe_session") continue;  // not used in the first place
+    std::optional<Feature> feature = find_feature(name);
+    if (!feature || (name != "kprobe_multi" && name != "uprobe_multi"))
+      return fail(0, "USAGE: --no-feature can only have values 'kprobe_multi,kprobe_session,uprobe_multi'.");
+    options.run.host.without.push_back(*feature);
+  }
+  return {};
+}
+
+Result<> take_mode(std::string_view mode, Options& options) {
+  if (mode == "codegen")
+    options.command = Command::check;
+  else if (mode == "format")
+    options.command = Command::fmt;
+  else
+    return fail(0, "USAGE: --mode can be 'codegen' or 'format', not '{}'.", mode);
+  return {};
+}
+
+// Options of awl alone; the rest is shared with awl-run.
+Result<bool> take_own_option(int code, const char* value, Options& options) {
+  auto done = [](Result<> result) -> Result<bool> {
+    if (!result) return std::unexpected(std::move(result.error()));
+    return true;
+  };
+  switch (code) {
+    case 'e':
+      options.program = value;
+      options.has_program = true;
+      return true;
+    case 'l': options.command = Command::list; return true;
+    case 'h': options.command = Command::help; return true;
+    case 'V': options.command = Command::version; return true;
+    case 'k': options.compile.warn_helpers = true; return true;
+    case 'I': options.compile.include_dirs.emplace_back(value); return true;
+    case 'd': return done(take_debug_stages(value, options));
+    case option_info: options.command = Command::info; return true;
+    case option_fmt: options.command = Command::fmt; return true;
+    case option_include: options.compile.include_files.emplace_back(value); return true;
+    case option_traceable: options.run.host.traceable_functions_file = value; return true;
+    case option_no_feature: return done(take_no_features(value, options));
+    case option_probe_filter: options.probe_filter = value; return true;
+    case option_emit_elf: options.artifact_file = value; return true;
+    case option_emit_llvm: options.emit_llvm = value; return true;
+    case option_verify_ir: options.verify_ir = true; return true;
+    case option_mode: return done(take_mode(value, options));
+    case option_json: options.json = true; return true;
+    case option_debuginfo:
+    case option_dwarf_pid:
+    case option_usdt_activation: return fail(0, "this option is not supported yet");
+    default: return false;
+  }
+}
+
+// A subcommand stands first; a file of that name can be given as ./build.
+void take_subcommand(int& argc, char**& argv, Options& options) {
+  if (argc < 2) return;
+  std::string_view word = argv[1];
+  if (word == "build") options.command = Command::build;
+  else if (word == "inspect") options.command = Command::inspect;
+  else if (word == "check") options.command = Command::check;
+  else if (word == "fmt") options.command = Command::fmt;
+  else return;
+  argv[1] = argv[0];
+  --argc;
+  ++argv;
+}
+
+void finish(Options& options) {
+  CompileOptions& compile = options.compile;
+  const SessionOptions& session = options.run.session;
+  if (options.command == Command::build) std::swap(options.artifact_file, options.run.output_file);
+  // The first operand is the script, except with -e, where all are parameters.
+  size_t parameters = options.has_program ? 0 : 1;
+  std::vector<std::string> given(options.operands.begin() + static_cast<ptrdiff_t>(std::min(parameters, options.operands.size())), options.operands.end());
+  options.operands.resize(std::min(parameters, options.operands.size()));
+  given.insert(given.end(), session.parameters.begin(), session.parameters.end());
+  options.run.session.parameters = given;
+  compile.parameters = given;
+  compile.named = session.named;
+  compile.parameters_known = options.command != Command::build || !given.empty() || !session.named.empty();
+  compile.unsafe = session.unsafe;
+  compile.has_pid = session.pid.has_value() || options.run.has_command;
+  compile.has_child = options.run.has_command;
+  if (const char* btf = getenv("BPFTRACE_BTF"); btf && options.run.host.btf_file.empty()) {
+    options.run.host.btf_file = btf;
+    options.run.session.btf_file = btf;
+  }
+}
+
+}  // namespace
+
+Result<Options> read_options(int argc, char** argv, bool& show_usage) {
+  Options options;
+  show_usage = false;
+  take_subcommand(argc, argv, options);
+  int dashes = find_dashes(argc, argv, takes_value);
+  for (int code; (code = getopt_long(dashes, argv, short_options, long_options, nullptr)) != -1;) {
+    if (code == '?') {
+      show_usage = true;
+      return fail_text(0, "");
+    }
+    AWL_TRY(own, take_own_option(code, optarg, options));
+    if (!own) AWL_CHECK(take_run_option(code, optarg, options.run));
+  }
+  for (int i = optind; i < dashes; ++i) options.operands.emplace_back(argv[i]);
+  if (dashes < argc) add_parameters({argv + dashes + 1, argv + argc}, options.run.session);
+  finish(options);
+  return options;
+}
+
+}  // namespace awl
