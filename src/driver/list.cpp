@@ -6,6 +6,7 @@
 #include "base/glob.h"
 #include "driver/program.h"
 #include "probes/provider.h"
+#include "types/type.h"
 
 namespace awl {
 namespace {
