@@ -70,7 +70,12 @@ void EventHandler::handle(std::span<const uint8_t> record) {
         append_format(output_->text(), formats_[index], site.args, payload, context_);
       break;
     case Action::print_value:
-    case Action::print_element: print_value(site, payload); break;
+      if (!site.args.empty()) {
+        uint8_t storage[8];
+        print_value(site.args[0].type.at(0), element_bytes(site.args[0], payload, storage));
+      }
+      break;
+    case Action::print_element: print_element(site, payload); break;
     case Action::print_map:
       if (site.map >= 0) print_map(static_cast<size_t>(site.map), {.top = site.top, .div = site.div}, false);
       break;
@@ -100,19 +105,27 @@ void EventHandler::handle(std::span<const uint8_t> record) {
   output_->settle();
 }
 
-void EventHandler::print_value(const Site& site, ValueBytes payload) {
-  if (site.args.empty()) return;
-  uint8_t storage[8];
-  ValueBytes bytes = element_bytes(site.args[0], payload, storage);
+void EventHandler::print_value(const artifact::Type& type, ValueBytes bytes) {
   std::string& out = output_->text();
   if (!json_) {
-    append_text(out, site.args[0].type.at(0), bytes, context_);
+    append_text(out, type, bytes, context_);
     out += '\n';
     return;
   }
   out += "{\"type\": \"value\", \"data\": ";
-  append_json(out, site.args[0].type.at(0), bytes, context_);
+  append_json(out, type, bytes, context_);
   out += "}\n";
+}
+
+// print(@m[k]) of an aggregation: the key travels, the value is merged now.
+void EventHandler::print_element(const Site& site, ValueBytes payload) {
+  if (site.map < 0) return;
+  const MapHandle& handle = maps_->at(static_cast<size_t>(site.map));
+  uint8_t storage[8];
+  ValueBytes key = site.args.empty() ? ValueBytes() : element_bytes(site.args[0], payload, storage);
+  Result<MapRow> row = read_element(handle, key);
+  if (!row) return failed(row.error());
+  print_value(handle.map->value, row->value);
 }
 
 void EventHandler::print_map(size_t index, MapPrint print, bool at_exit) {
@@ -131,23 +144,15 @@ void EventHandler::print_map(size_t index, MapPrint print, bool at_exit) {
   }
 }
 
+// args: the number of strings, then each.
 void EventHandler::join(const Site& site, ValueBytes payload) {
   std::string text;
-  for (const artifact::Element& element : site.args) {
+  uint64_t count = site.args.empty() ? 0 : load_integer(payload, 8, false);
+  for (uint64_t i = 0; i < count && i + 1 < site.args.size(); ++i) {
+    const artifact::Element& word = site.args[i + 1];
     uint8_t storage[8];
-    ValueBytes bytes = element_bytes(element, payload, storage);
-    const artifact::Type& type = element.type.at(0);
-    if (type.kind != Kind::array) {
-      append_text(text, type, bytes, context_);
-      continue;
-    }
-    const artifact::Type& item = type.elements.at(0).type.at(0);
-    for (uint32_t i = 0; i < type.count && (i + 1) * size_t{item.size} <= bytes.size(); ++i) {
-      std::string_view word = string_content(bytes.subspan(i * size_t{item.size}, item.size));
-      if (word.empty()) break;
-      if (i) text += site.text.empty() ? " " : site.text;
-      text += word;
-    }
+    if (i) text += site.text;
+    append_text(text, word.type.at(0), element_bytes(word, payload, storage), context_);
   }
   if (!json_) text += '\n';
   say("join", text);
@@ -221,15 +226,9 @@ void EventHandler::runtime_error(const Site& site, ValueBytes payload) {
   report(site, "runtime_error", "WARNING", text);
   if (json_) return;
   if (!site.helper.empty()) messages_->plain(fmt::format("Additional Info - helper: {}, retcode: {}", site.helper, code));
-  std::string shown, marked;
-  for (size_t i = 0; i < site.source_line.size(); ++i) {
-    bool tab = site.source_line[i] == '\t';
-    shown += tab ? std::string(4, ' ') : std::string(1, site.source_line[i]);
-    char mark = i + 1 >= site.column && i + 1 < site.column_end ? '~' : ' ';
-    marked += std::string(tab ? 4 : 1, mark);
-  }
-  marked.resize(marked.find_last_not_of(' ') + 1);
-  if (!shown.empty()) messages_->plain(shown + "\n" + marked);
+  std::string_view source = site.source_line;
+  while (source.ends_with('\n')) source.remove_suffix(1);
+  if (!source.empty()) messages_->plain(source);
 }
 
 void EventHandler::failed(const Error& error) {

@@ -30,7 +30,8 @@ class EventHandler {
   std::string formatted(size_t site, ValueBytes payload);
   void say(std::string_view type, std::string_view text);
   void report(const artifact::Site& site, std::string_view json_type, std::string_view word, std::string_view text);
-  void print_value(const artifact::Site& site, ValueBytes payload);
+  void print_value(const artifact::Type& type, ValueBytes bytes);
+  void print_element(const artifact::Site& site, ValueBytes payload);
   void join(const artifact::Site& site, ValueBytes payload);
   void cat(const std::string& path);
   void run_shell(const std::string& command);

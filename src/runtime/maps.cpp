@@ -184,6 +184,19 @@ Result<std::vector<MapRow>> read_map(const MapHandle& handle) {
   return rows;
 }
 
+Result<MapRow> read_element(const MapHandle& handle, std::span<const uint8_t> key) {
+  const Map& map = *handle.map;
+  if (map.key.empty()) {
+    AWL_TRY(rows, read_map(handle));
+    return rows.empty() ? zero_row(map) : std::move(rows[0]);
+  }
+  std::vector<uint8_t> padded(key.begin(), key.end()), value(stored_size(handle));
+  padded.resize(key_size(map));
+  if (bpf_map_lookup_elem(handle.fd, padded.data(), value.data()) == 0) return make_row(handle, padded, value);
+  if (errno != ENOENT) return fail(errno, "cannot read the map {}", map.name);
+  return zero_row(map);
+}
+
 Result<> clear_map(MapHandle& handle) {
   const Map& map = *handle.map;
   handle.zeroed = false;

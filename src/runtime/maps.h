@@ -21,6 +21,8 @@ struct MapHandle {
 
 // All elements with their values merged over CPUs, unsorted. A scalar without a value gives no row.
 Result<std::vector<MapRow>> read_map(const MapHandle& handle);
+// One element by its key (ignored for scalars), merged; zero when there is none.
+Result<MapRow> read_element(const MapHandle& handle, std::span<const uint8_t> key);
 // clear(@m): removes all elements. zero(@m): sets all values to zero.
 Result<> clear_map(MapHandle& handle);
 Result<> zero_map(MapHandle& handle);

@@ -1,0 +1,97 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+
+#include <fstream>
+#include <thread>
+
+#include "driver/run/arguments.h"
+
+namespace awl {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(Parameters, NamedAndPositional) {
+  SessionOptions options;
+  char a[] = "--name=value", b[] = "--flag", c[] = "-5", d[] = "text", e[] = "--empty=";
+  char* arguments[] = {a, b, c, d, e};
+  add_parameters(arguments, options);
+  EXPECT_THAT(options.parameters, ElementsAre("-5", "text"));
+  EXPECT_EQ(options.named.at("name"), "value");
+  EXPECT_EQ(options.named.at("flag"), "true");
+  EXPECT_EQ(options.named.at("empty"), "");
+}
+
+TEST(Options, WrongValuesAreRefused) {
+  RunOptions options;
+  EXPECT_THAT(take_run_option('f', "xml", options).error().message, HasSubstr("Invalid output format \"xml\""));
+  EXPECT_THAT(take_run_option('B', "some", options).error().message, HasSubstr("-B must be either"));
+  for (const char* pid : {"abc", "-1", "0", "1x", "", "99999999999"}) EXPECT_FALSE(take_run_option('p', pid, options)) << pid;
+  EXPECT_FALSE(*take_run_option('?', "", options));
+}
+
+TEST(Options, Values) {
+  RunOptions options;
+  EXPECT_TRUE(*take_run_option('f', "json", options));
+  EXPECT_EQ(options.session.format, Format::json);
+  EXPECT_TRUE(*take_run_option('p', "12", options));
+  EXPECT_EQ(options.session.pid, 12);
+  EXPECT_TRUE(*take_run_option('B', "none", options));
+  EXPECT_EQ(options.session.buffering, Buffering::none);
+  EXPECT_TRUE(take_run_debug("verifier", options.session));
+  EXPECT_TRUE(options.session.debug_verifier);
+  EXPECT_FALSE(take_run_debug("nonsense", options.session));
+}
+
+TEST(Words, SplitAtBlanks) {
+  EXPECT_THAT(split_words("  ls  -l\t/tmp "), ElementsAre("ls", "-l", "/tmp"));
+  EXPECT_TRUE(split_words(" ").empty());
+}
+
+TEST(ChildProcess, StandsUntilReleased) {
+  std::string file = ::testing::TempDir() + "/awl_child_test";
+  std::remove(file.c_str());
+  Result<Child> child = Child::start("touch " + file);
+  ASSERT_TRUE(child) << child.error().text();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(std::ifstream(file).good());
+  ASSERT_TRUE(child->release());
+  pollfd end{.fd = child->exit_fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&end, 1, 5000), 1);
+  EXPECT_TRUE(std::ifstream(file).good());
+  std::remove(file.c_str());
+}
+
+TEST(ChildProcess, EndsWithItsOwner) {
+  pid_t pid = 0;
+  {
+    Result<Child> child = Child::start("sleep 100");
+    ASSERT_TRUE(child);
+    ASSERT_TRUE(child->release());
+    pid = child->pid();
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGTERM);
+}
+
+TEST(ChildProcess, MissingProgram) {
+  Result<Child> child = Child::start("/nonexistent/program");
+  ASSERT_FALSE(child);
+  EXPECT_EQ(child.error().text(), "Failed to fork child: Path '/nonexistent/program' does not exist or is not executable (No such file or directory)");
+  EXPECT_FALSE(Child::start("nonexistent-program-name"));
+  EXPECT_FALSE(Child::start(" "));
+}
+
+TEST(WatchProcess, MissingProcess) {
+  Result<Fd> watched = watch_process(0x3fffffff);
+  ASSERT_FALSE(watched);
+  EXPECT_EQ(watched.error().text(), "Failed to attach to pid: Unable to open pidfd (No such process)");
+}
+
+}  // namespace
+}  // namespace awl
