@@ -5,7 +5,7 @@
 
 namespace awl {
 
-ParsedFormat parse_format(std::string_view format) {
+ParsedFormat parse_conversions(std::string_view format) {
   ParsedFormat result;
   for (size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%') continue;

@@ -29,7 +29,7 @@ void check_conversion(CallCheck& c, const Conversion& conversion, size_t argumen
 void check_format(CallCheck& c) {
   auto text = c.string(0);
   if (!text) return;
-  ParsedFormat format = parse_format(*text);
+  ParsedFormat format = parse_conversions(*text);
   if (!format.error.empty()) {
     c.diagnostics().report<Diag::format>(c.arg(0).span, format.error);
     return;

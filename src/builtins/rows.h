@@ -35,6 +35,6 @@ struct ParsedFormat {
   std::vector<Conversion> conversions;
   std::string error;  // "unsupported format specifier: f"
 };
-ParsedFormat parse_format(std::string_view format);
+ParsedFormat parse_conversions(std::string_view format);
 
 }  // namespace awl

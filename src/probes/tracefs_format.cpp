@@ -46,7 +46,7 @@ bool split_declaration(std::string_view declaration, FormatField& field) {
 
 }  // namespace
 
-std::vector<FormatField> parse_format(std::string_view text) {
+std::vector<FormatField> parse_tracefs_format(std::string_view text) {
   std::vector<FormatField> fields;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());

@@ -17,6 +17,6 @@ struct FormatField {
 };
 
 // Fields in the file's order. Lines that are not understood are left out.
-std::vector<FormatField> parse_format(std::string_view text);
+std::vector<FormatField> parse_tracefs_format(std::string_view text);
 
 }  // namespace awl

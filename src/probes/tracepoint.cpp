@@ -132,7 +132,7 @@ Result<Context> context(const Target& target, Host& host) {
   const std::string path = fmt::format("{}/events/{}/{}/format", root, target.parts[0], target.parts[1]);
   auto text = host.read_file(path, 1 << 20);
   if (!text) return std::unexpected(std::move(text).error().context(fmt::format("cannot read the fields of {}", target.text())));
-  const std::vector<FormatField> fields = parse_format(*text);
+  const std::vector<FormatField> fields = parse_tracefs_format(*text);
   auto loaded = host.kernel_btf();
   const btf* types = loaded ? *loaded : nullptr;
   if (target.parts[0] == "syscalls") {

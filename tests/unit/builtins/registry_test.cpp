@@ -65,7 +65,7 @@ TEST(Signatures, OverloadsRestAndLiterals) {
 
 std::string letters(std::string_view format) {
   std::string text;
-  for (const Conversion& c : parse_format(format).conversions) text += std::string(1, c.letter) + std::string(c.variant);
+  for (const Conversion& c : parse_conversions(format).conversions) text += std::string(1, c.letter) + std::string(c.variant);
   return text;
 }
 
@@ -74,7 +74,7 @@ TEST(Format, Conversions) {
   EXPECT_EQ(letters("%r %rx %rh %gr %hhx"), "rrxrhrgx");
   EXPECT_EQ(letters("100%"), "");
   EXPECT_EQ(letters("%y%d"), "d");
-  EXPECT_EQ(parse_format("%f").error, "unsupported format specifier: f");
+  EXPECT_EQ(parse_conversions("%f").error, "unsupported format specifier: f");
 }
 
 }  // namespace
