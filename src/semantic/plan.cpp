@@ -100,7 +100,7 @@ class Planner {
       for (ParamKind kind : {ParamKind::pid, ParamKind::pid_namespace_dev, ParamKind::pid_namespace_ino}) intern_param(*unit_, {.kind = kind});
     if (probe.per_target) intern_param(*unit_, {.kind = ParamKind::feature, .name = "attach_cookie"});
     if (probe.predicate) expr(probe.predicate);
-    ast::for_each_child(probe.body, Overloaded{[&](ast::ExprPtr& c) { expr(c); }, [&](ast::StmtPtr& c) { statement(*c); }});
+    children(probe.body);
   }
 
   std::string place(Span span) const {
@@ -108,16 +108,25 @@ class Planner {
     return fmt::format("{}:{}:{}-{}", unit_->sources->file(span.file).name, begin.line, begin.column, end.column);
   }
 
+  template <typename Node>
+  void children(Node& n) {
+    ast::for_each_child(n, Overloaded{[&](ast::ExprPtr& c) { expr(c); }, [&](ast::StmtPtr& c) { statement(*c); }});
+  }
+
   void statement(ast::Stmt& s) {
-    ast::for_each_child(s, Overloaded{[&](ast::ExprPtr& c) { expr(c); }, [&](ast::StmtPtr& c) { statement(*c); }});
     auto* assign = std::get_if<ast::Assign>(&s.node);
-    if (!assign) return;
+    if (!assign) return children(s);
+    expr(assign->value);
+    children(*assign->target);
     update(*assign->target);
     if (assign->op) division(&s, s.span, *assign->op, *assign->value);
   }
 
   void expr(ast::ExprPtr& e) {
-    ast::for_each_child(*e, Overloaded{[&](ast::ExprPtr& c) { expr(c); }, [&](ast::StmtPtr& c) { statement(*c); }});
+    auto* called = std::get_if<ast::Call>(&e->node);
+    for (size_t i = 0; called && i < called->args.size(); ++i)
+      if (!is_whole_map(*called, i)) expr(called->args[i]);
+    if (!called) children(*e);
     if (auto* call = std::get_if<ast::Call>(&e->node)) plan_call(*e, *call);
     else if (auto* binary = std::get_if<ast::Binary>(&e->node)) division(e.get(), e->span, binary->op, *binary->right);
     else if (auto* change = std::get_if<ast::IncDec>(&e->node)) update(*change->target);

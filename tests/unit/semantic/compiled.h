@@ -1,5 +1,6 @@
 #pragma once
 // A script taken through the passes against a fake world.
+#include "builtins/builtin.h"
 #include "fake_host.h"
 #include "parser/parse.h"
 #include "semantic/unit.h"
@@ -7,7 +8,7 @@
 namespace awl {
 
 inline void add_tracepoint(FakeHost& host, const std::string& category, const std::string& name, const std::string& fields) {
-  host.files["/sys/kernel/tracing/events/" + category + "/" + name + "/format"] = "name: " + name + "\nID: 1\nformat:\n" + fields + "\nprint fmt: \"\"\n";
+  host.files["/sys/kernel/tracing/events/" + category + "/" + name + "/format"] = "name: " + name + "\nID: 1\nformat:\n\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\n" + fields + "\nprint fmt: \"\"\n";
 }
 
 inline std::unique_ptr<FakeHost> sample_world() {
@@ -30,7 +31,7 @@ struct Compiled {
       : host(std::move(world)) {
     uint32_t file = sources.add("stdin", std::move(script));
     unit = std::make_unique<Unit>(sources, diagnostics, *host, std::move(options));
-    unit->script = parse(sources, file, diagnostics);
+    unit->script = parse(sources, file, diagnostics, [](std::string_view name) { return find_builtin(name) != nullptr; });
     if (!diagnostics.has_errors()) run_until(*unit, last);
   }
   std::string messages() const { return render(diagnostics, {}); }
