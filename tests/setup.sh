@@ -18,7 +18,7 @@ export DEBIAN_FRONTEND=noninteractive
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=DEBIAN_FRONTEND "$@"; fi; }
 
 installed() { dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'; }
-new_enough() { [ -n "$1" ] && dpkg --compare-versions "$1" ge "$libbpf_needed"; }
+new_enough() { [ -n "$1" ] && dpkg --compare-versions "${1#*:}" ge "$libbpf_needed"; }
 missing=()
 for p in "${packages[@]}"; do [ -n "$(installed "$p")" ] || missing+=("$p"); done
 new_enough "$(installed libbpf-dev)" && [ ${#missing[@]} = 0 ] && exit 0
