@@ -61,9 +61,8 @@ std::expected<uint64_t, std::string> parse_unsigned(std::string_view text) {
     unsigned exponent = 0;
     auto [stop, bad] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), exponent);
     if (bad == std::errc() && stop == rest.data() + rest.size()) {
-      for (; exponent > 0; --exponent)
-        if (value != 0 && __builtin_mul_overflow(value, 10U, &value)) return overflow();
-        else if (value == 0) break;
+      for (; exponent > 0 && value != 0; --exponent)
+        if (__builtin_mul_overflow(value, 10U, &value)) return overflow();
       return value;
     }
   }

@@ -24,11 +24,11 @@ std::optional<uint32_t> item(std::string_view line, std::string_view key) {
 
 // "const char * filename", "char comm[16]", "__data_loc char[] name", "unsigned long args[6]".
 bool split_declaration(std::string_view declaration, FormatField& field) {
-  std::string_view array;
-  if (declaration.ends_with(']')) {
+  std::string array;
+  while (declaration.ends_with(']')) {
     const size_t bracket = declaration.rfind('[');
     if (bracket == std::string_view::npos) return false;
-    array = declaration.substr(bracket);
+    array.insert(0, declaration.substr(bracket));
     declaration = trim(declaration.substr(0, bracket));
   }
   const size_t before_name = declaration.find_last_of(" \t*]");
@@ -40,7 +40,7 @@ bool split_declaration(std::string_view declaration, FormatField& field) {
     field.is_data_loc = true;
     type = trim(type.substr(word.size()));
   }
-  field.type = std::string(type) + std::string(array);
+  field.type = std::string(type) + array;
   return true;
 }
 
