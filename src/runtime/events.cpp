@@ -33,7 +33,7 @@ EventHandler::EventHandler(const artifact::Meta& meta, const SessionOptions& opt
   for (size_t i = 0; i < meta.sites.size(); ++i) {
     Action action = meta.sites[i].action;
     bool formats = action == Action::printf || action == Action::errorf || action == Action::warnf || action == Action::cat || action == Action::system;
-    if (formats) formats_[i] = parse_format(meta.sites[i].text);
+    if (formats) formats_[i] = compile_format(meta.sites[i].text);
   }
 }
 

@@ -138,7 +138,7 @@ void append_argument(std::string& out, const FormatPiece& piece, const Element& 
 
 }  // namespace
 
-std::vector<FormatPiece> parse_format(std::string_view format) {
+std::vector<FormatPiece> compile_format(std::string_view format) {
   std::vector<FormatPiece> pieces;
   FormatPiece current;
   for (size_t i = 0; i < format.size();) {

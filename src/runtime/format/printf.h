@@ -22,7 +22,7 @@ struct FormatPiece {
 };
 
 // Takes a format apart. `%%` becomes text; a `%` that starts no known conversion stays text too.
-std::vector<FormatPiece> parse_format(std::string_view format);
+std::vector<FormatPiece> compile_format(std::string_view format);
 
 // Appends the formatted text. Arguments beyond the conversions are ignored; missing ones show nothing.
 void append_format(std::string& out, std::span<const FormatPiece> pieces, std::span<const artifact::Element> args, ValueBytes payload,

@@ -28,7 +28,7 @@ std::string format(std::string_view text, std::initializer_list<Argument> argume
     payload.resize((payload.size() + 7) & ~size_t{7});
   }
   std::string out;
-  append_format(out, parse_format(text), elements, payload, rendering.context);
+  append_format(out, compile_format(text), elements, payload, rendering.context);
   return out;
 }
 
