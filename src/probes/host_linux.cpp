@@ -161,7 +161,11 @@ Result<std::vector<std::string>> LinuxHost::load_traceable_functions() {
     each_line(*symbols, [&](std::string_view line) {  // address type name [module]
       next_word(line);
       const std::string_view type = next_word(line);
-      if (type == "t" || type == "T" || type == "w" || type == "W") add(line);
+      const bool code = type == "t" || type == "T" || type == "w" || type == "W";
+      std::string_view rest = line;
+      const std::string_view name = next_word(rest);
+      // Padding in front of functions, and parts that the compiler moved out of them, are no functions.
+      if (code && !name.starts_with("__pfx_") && !name.starts_with("__cfi_") && name.find(".cold") == std::string_view::npos) add(line);
     });
   }
   std::erase_if(functions, [&](const std::string& line) { return refused.contains(std::string_view(line).substr(0, line.find(' '))); });
