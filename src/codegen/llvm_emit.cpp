@@ -312,20 +312,46 @@ void LlvmEmit::atomic_add(Value to, Value v) {
 
 // --- control ---
 
-void LlvmEmit::branch(Value chosen, const Code& yes, const Code& no, bool likely) {
-  llvm::BasicBlock* yes_block = block("yes");
-  llvm::BasicBlock* end = block("end");
-  llvm::BasicBlock* no_block = no ? block("no") : end;
-  llvm::MDBuilder weights(context_);
-  ir_.CreateCondBr(condition(chosen), yes_block, no_block, likely ? weights.createBranchWeights(2000, 1) : weights.createBranchWeights(1, 2000));
-  ir_.SetInsertPoint(yes_block);
-  yes();
-  ir_.CreateBr(end);
-  if (no) {
-    ir_.SetInsertPoint(no_block);
-    no();
-    ir_.CreateBr(end);
+namespace {
+
+// Arms that are seldom taken stand behind the program's end, so that the usual way is straight: those that the caller says, and those
+// for an address that is null.
+enum class Cold { none, yes, no };
+
+Cold cold_arm(llvm::Value* condition, bool likely) {
+  if (!likely) return Cold::yes;
+  auto* compare = llvm::dyn_cast<llvm::ICmpInst>(condition);
+  if (!compare || !compare->isEquality() || !llvm::isa<llvm::ConstantPointerNull>(compare->getOperand(1))) return Cold::none;
+  return compare->getPredicate() == llvm::CmpInst::ICMP_EQ ? Cold::yes : Cold::no;
+}
+
+}  // namespace
+
+void LlvmEmit::arm(llvm::BasicBlock* first, llvm::BasicBlock* after, const Code& code, bool cold) {
+  first->insertInto(function_, exit_);
+  ir_.SetInsertPoint(first);
+  code();
+  ir_.CreateBr(after);
+  if (!cold) return;
+  for (llvm::BasicBlock* moved = first; moved != exit_;) {
+    llvm::BasicBlock* next = moved->getNextNode();
+    moved->moveAfter(&function_->back());
+    moved = next;
   }
+}
+
+void LlvmEmit::branch(Value chosen, const Code& yes, const Code& no, bool likely) {
+  llvm::BasicBlock* yes_block = llvm::BasicBlock::Create(context_, "yes");
+  llvm::BasicBlock* end = llvm::BasicBlock::Create(context_, "end");
+  llvm::BasicBlock* no_block = no ? llvm::BasicBlock::Create(context_, "no") : end;
+  llvm::Value* taken = condition(chosen);
+  Cold cold = cold_arm(taken, likely);
+  llvm::MDBuilder metadata(context_);
+  llvm::MDNode* weights = cold == Cold::none ? nullptr : cold == Cold::yes ? metadata.createBranchWeights(1, 2000) : metadata.createBranchWeights(2000, 1);
+  ir_.CreateCondBr(taken, yes_block, no_block, weights);
+  arm(yes_block, end, yes, cold == Cold::yes);
+  if (no) arm(no_block, end, no, cold == Cold::no);
+  end->insertInto(function_, exit_);
   ir_.SetInsertPoint(end);
 }
 

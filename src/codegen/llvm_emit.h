@@ -85,6 +85,7 @@ class LlvmEmit final : public Emit {
   llvm::Value* condition(Value v);
   llvm::IntegerType* integer(unsigned bits);
   llvm::BasicBlock* block(const char* name);
+  void arm(llvm::BasicBlock* first, llvm::BasicBlock* after, const Code& code, bool cold);
   void go(llvm::BasicBlock* to);  // branches there and goes on there
   llvm::Value* at_offset(llvm::Value* address, uint64_t bytes);
   llvm::AllocaInst* stack(uint32_t size, uint32_t align);

@@ -77,6 +77,10 @@ llvm::Value* LlvmEmit::claim_scratch(llvm::Instruction* before) {
   llvm::BasicBlock* attempt = block("attempt");
   llvm::BasicBlock* taken_block = block("taken");
   llvm::BasicBlock* lost = block("lost");
+  claim->moveBefore(rest);
+  attempt->moveBefore(rest);
+  taken_block->moveAfter(&function_->back());
+  lost->moveAfter(taken_block);
 
   start->getTerminator()->eraseFromParent();
   ir_.SetInsertPoint(start);
