@@ -135,7 +135,7 @@ void lower_ntop(Emit& e, CallLower& c) {
     return;
   }
   Value address = c.address(last);
-  for (uint32_t i = 0; i < std::min<uint32_t>(source->size, 16); i += 4) e.store(to, e.load(address, 32, i), 4 + i);
+  e.copy(e.offset(to, uint64_t{4}), address, std::min<uint32_t>(source->size, 16));
 }
 
 void check_ntop(CallCheck& c) {

@@ -77,10 +77,11 @@ class Lowering {
   Value division(ast::BinaryOp op, Value a, Value b, bool is_signed, const ast::Expr* divisor, int32_t site);
   Value pointer_arithmetic(ast::BinaryOp op, Value pointer, Type type, const ast::Expr& amount);
   Value comparison(const ast::Binary& node);
-  Value equal_memory(Value a, Type ta, Value b, Type tb, bool padded);
+  Value equal_memory(Value a, Type ta, Value b, Type tb, bool padded, uint32_t align);
+  static uint32_t alignment(const ast::Expr& e);
   Value equal_strings(const ast::Expr& left, const ast::Expr& right);
   Value equal_literal(const ast::Expr& e, const std::string& text);
-  Value equal_bytes(Value a, Value b, uint32_t size);
+  Value equal_bytes(Value a, Value b, uint32_t size, uint32_t align);
   Value increment(const ast::Expr& e, const ast::IncDec& node, bool used);
 
   // --- maps (lower_maps.cpp) ---

@@ -10,8 +10,6 @@ namespace {
 
 // Temporary values up to this size may lie on the stack, whatever on_stack_limit says: a claim of scratch memory costs more than it saves.
 constexpr uint32_t small = 64;
-// Literals up to this size are stored as immediates.
-constexpr uint32_t immediate_bytes = 64;
 
 }  // namespace
 
@@ -55,22 +53,10 @@ Value Lowering::read_scalar(Place from, Type t) {
 }
 
 void Lowering::literal(std::string_view text, uint32_t size, Value to) {
-  if (text.size() + 1 > size) text = text.substr(0, size - 1);
-  std::string bytes(text);
-  bytes.resize(std::max<size_t>(size <= immediate_bytes ? size : std::min<size_t>((text.size() + 8) / 8 * 8, size), 1));
+  std::string bytes(text.substr(0, size - 1));
+  bytes.resize(std::min<size_t>((bytes.size() + 8) / 8 * 8, size));  // whole words, with the NUL
   uint32_t length = static_cast<uint32_t>(bytes.size());
-  if (length > immediate_bytes) {
-    emit.copy(to, emit.bytes(bytes), length);
-  } else {
-    for (uint32_t at = 0; at < length;) {
-      uint32_t step = 8;
-      while (at + step > length) step /= 2;
-      uint64_t word = 0;
-      for (uint32_t i = 0; i < step; ++i) word |= uint64_t{static_cast<uint8_t>(bytes[at + i])} << (8 * i);
-      emit.store(to, emit.imm(word, step * 8), at);
-      at += step;
-    }
-  }
+  emit.copy(to, emit.bytes(bytes), length);
   if (length < size) emit.zero(emit.offset(to, uint64_t{length}), size - length);
 }
 

@@ -89,7 +89,7 @@ Value Lowering::comparison(const ast::Binary& node) {
   bool numbers = (is_scalar(left.type) || is_aggregation(left.type)) && (is_scalar(right.type) || is_aggregation(right.type));
   if (!numbers) {
     Value a = address(left), b = address(right);
-    return result(equal_memory(a, left.type, b, right.type, false));
+    return result(equal_memory(a, left.type, b, right.type, false, std::min(alignment(left), alignment(right))));
   }
   Type meeting = operand_type(types, left, right);
   bool is_signed = meeting && meeting->is_signed && !is_pointer(left.type) && !is_pointer(right.type);
@@ -98,7 +98,7 @@ Value Lowering::comparison(const ast::Binary& node) {
 }
 
 // Words from both sides, all of them compared: no branch for each.
-Value Lowering::equal_bytes(Value a, Value b, uint32_t size) {
+Value Lowering::equal_bytes(Value a, Value b, uint32_t size, uint32_t align) {
   if (size > unrolled_bytes) {
     Value same = emit.slot(8);
     emit.store(same, emit.imm(1));
@@ -112,7 +112,7 @@ Value Lowering::equal_bytes(Value a, Value b, uint32_t size) {
   }
   Value difference = emit.imm(0);
   for (uint32_t at = 0; at < size;) {
-    uint32_t step = 8;
+    uint32_t step = align;
     while (at + step > size) step /= 2;
     Value x = emit.binary(Op::bit_xor, emit.load(a, step * 8, at), emit.load(b, step * 8, at));
     difference = emit.binary(Op::bit_or, difference, step == 8 ? x : emit.resize(x, 64, false));
@@ -131,20 +131,13 @@ Value Lowering::equal_literal(const ast::Expr& e, const std::string& text) {
     ++size;
   }
   Value at = address(e);
-  if (size > unrolled_bytes) return equal_bytes(at, emit.bytes(bytes), size);
-  Value difference;
-  for (uint32_t from = 0; from < size;) {
-    uint32_t step = 8;
-    while (from + step > size) step /= 2;
-    uint64_t word = 0;
-    for (uint32_t i = 0; i < step; ++i) word |= uint64_t{static_cast<uint8_t>(bytes[from + i])} << (8 * i);
-    Value x = emit.load(at, step * 8, from);
-    if (step != 8) x = emit.resize(x, 64, false);
-    x = emit.binary(Op::bit_xor, x, emit.imm(word));
-    difference = difference ? emit.binary(Op::bit_or, difference, x) : x;
-    from += step;
-  }
-  return emit.compare(Compare::eq, difference, emit.imm(0));
+  return equal_bytes(at, emit.bytes(bytes), size, alignment(e));
+}
+
+// Of the address that address() gives: elements of tuples lie where their own type allows, all else starts a word.
+uint32_t Lowering::alignment(const ast::Expr& e) {
+  bool inner = std::holds_alternative<ast::TupleField>(e.node) || std::holds_alternative<ast::Field>(e.node) || std::holds_alternative<ast::Index>(e.node);
+  return inner ? std::clamp(e.type->align, 1u, 8u) : 8;
 }
 
 Value Lowering::equal_strings(const ast::Expr& left, const ast::Expr& right) {
@@ -152,17 +145,17 @@ Value Lowering::equal_strings(const ast::Expr& left, const ast::Expr& right) {
   if (auto* text = std::get_if<ast::String>(&left.node)) return equal_literal(right, text->value);
   bool padded = is_padded(left) && is_padded(right);
   Value a = address(left), b = address(right);
-  return equal_memory(a, left.type, b, right.type, padded);
+  return equal_memory(a, left.type, b, right.type, padded, std::min(alignment(left), alignment(right)));
 }
 
-Value Lowering::equal_memory(Value a, Type ta, Value b, Type tb, bool padded) {
+Value Lowering::equal_memory(Value a, Type ta, Value b, Type tb, bool padded, uint32_t align) {
   if (is_scalar(ta) && is_scalar(tb)) {
     Type wide = types.integer(8, true);
     return emit.compare(Compare::eq, convert(load_scalar(a, ta), ta, wide), convert(load_scalar(b, tb), tb, wide));
   }
   if (is_string(ta) && is_string(tb)) {
     uint32_t size = std::min(ta->size, tb->size);
-    if (padded && ta->size == tb->size && size <= unrolled_bytes) return equal_bytes(a, b, size);
+    if (padded && ta->size == tb->size && size <= unrolled_bytes) return equal_bytes(a, b, size, align);
     Value same = emit.slot(8);
     emit.store(same, emit.imm(1));
     emit.loop(emit.imm(0), emit.imm(size), size, [&](Value i) {
@@ -181,12 +174,12 @@ Value Lowering::equal_memory(Value a, Type ta, Value b, Type tb, bool padded) {
       const Member& x = ta->members[i];
       const Member* y = &tb->members[i];
       if (ta->kind == Kind::record) y = types.member(tb, x.name);
-      Value same = y ? equal_memory(emit.offset(a, uint64_t{x.offset}), x.type, emit.offset(b, uint64_t{y->offset}), y->type, padded) : emit.imm(0, 1);
+      Value same = y ? equal_memory(emit.offset(a, uint64_t{x.offset}), x.type, emit.offset(b, uint64_t{y->offset}), y->type, padded, x.type->align) : emit.imm(0, 1);
       all = emit.binary(Op::bit_and, all, same);
     }
     return all;
   }
-  return equal_bytes(a, b, std::min(ta->size, tb->size));
+  return equal_bytes(a, b, std::min(ta->size, tb->size), align);
 }
 
 // ++ and -- of variables and map elements: 64-bit, pointers by their element.

@@ -59,7 +59,7 @@ Value Lowering::current_task_group() {
 void Lowering::program() {
   emit.at(instance.span);
   for (const auto& [name, info] : instance.variables)
-    if (info.type && info.type->size) variables_[name] = memory(info.type->size, info.type->align);
+    if (info.type && info.type->size) variables_[name] = memory(info.type->size);
   auto body = [&] {
     if (!instance.predicate) return block(instance.body.statements);
     emit.at(instance.predicate->span);

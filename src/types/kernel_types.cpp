@@ -36,6 +36,12 @@ std::string name_of(const btf* b, const btf_type* t) {
   return name ? name : "";
 }
 
+// Kernels from 6.2 on are compiled with unsigned characters: the name tells `char` from numbers of one byte.
+bool is_character(const btf* b, uint32_t id) {
+  const btf_type* t = btf__type_by_id(b, skip_modifiers(b, id));
+  return t && btf_is_int(t) && t->size == 1 && (name_of(b, t) == "char" || name_of(b, t) == "signed char");
+}
+
 uint32_t power_of_two_dividing(uint32_t size) {
   for (uint32_t align : {8u, 4u, 2u})
     if (size % align == 0) return align;
@@ -151,7 +157,7 @@ Type KernelTypes::make(const btf* b, uint32_t id, const std::string& module) {
     case BTF_KIND_ARRAY: {
       const struct btf_array* a = btf_array(t);
       Type element = type(a->type, module);
-      if (a->nelems && element == table_->integer(1, true)) return table_->string(a->nelems);
+      if (a->nelems && is_character(b, a->type)) return table_->string(a->nelems);
       return table_->array(element, a->nelems);
     }
     case BTF_KIND_FWD: {
