@@ -13,6 +13,14 @@ pkg_check_modules(BPF REQUIRED IMPORTED_TARGET libbpf>=1.4)
 add_library(awl_elf INTERFACE)
 target_link_libraries(awl_elf INTERFACE PkgConfig::ELF ZLIB::ZLIB)
 
+# elfutils' libdw: the static archive where there is one. Of it only the readers of DWARF are taken, which need nothing but libelf; the shared
+# library would also make the loader read several decompressors at each start.
+pkg_check_modules(DW REQUIRED libdw)
+find_library(AWL_LIBDW NAMES libdw.a dw HINTS ${DW_LIBRARY_DIRS} REQUIRED)
+add_library(awl_dwarf INTERFACE)
+target_include_directories(awl_dwarf SYSTEM INTERFACE ${DW_INCLUDE_DIRS})
+target_link_libraries(awl_dwarf INTERFACE ${AWL_LIBDW} PkgConfig::ELF ZLIB::ZLIB)
+
 add_library(awl_libbpf INTERFACE)
 target_link_libraries(awl_libbpf INTERFACE PkgConfig::BPF)
 
