@@ -181,8 +181,10 @@ void EventHandler::run_shell(const std::string& command) {
   char buffer[4096];
   while (size_t size = fread(buffer, 1, sizeof buffer, shell)) text.append(buffer, size);
   int status = pclose(shell);
-  if (!text.empty()) say("syscall", text);
-  if (status == 0) return;
+  if (status == 0) {
+    if (!json_) text += '\n';
+    return say("syscall", text);
+  }
   output_->write_through();
   if (WIFEXITED(status))
     messages_->error(fmt::format("command exited with code {} ({})", WEXITSTATUS(status), command));

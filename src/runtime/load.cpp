@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,19 +64,42 @@ std::optional<Extent> find_variable(const bpf_object* object, std::string_view s
   return std::nullopt;
 }
 
-// The memory of an internal map (".rodata", ".bss") that a variable occupies.
-std::span<uint8_t> variable_bytes(const bpf_object* object, std::string_view section, std::string_view name) {
-  std::optional<Extent> extent = find_variable(object, section, name);
-  if (!extent) return {};
+// The internal map of a data section (".rodata", ".bss").
+bpf_map* section_map(const bpf_object* object, std::string_view section) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
-    std::string_view map_name = bpf_map__name(map);
-    size_t dot = map_name.rfind('.');
-    if (!bpf_map__is_internal(map) || dot == map_name.npos || map_name.substr(dot) != section) continue;
-    size_t size = 0;
-    auto* bytes = static_cast<uint8_t*>(bpf_map__initial_value(map, &size));
-    if (bytes && extent->offset <= size && extent->size <= size - extent->offset) return {bytes + extent->offset, extent->size};
+    std::string_view name = bpf_map__name(map);
+    size_t dot = name.rfind('.');
+    if (bpf_map__is_internal(map) && dot != name.npos && name.substr(dot) == section) return map;
   }
+  return nullptr;
+}
+
+std::span<uint8_t> within(std::span<uint8_t> bytes, const std::optional<Extent>& extent) {
+  if (!extent || extent->offset > bytes.size() || extent->size > bytes.size() - extent->offset) return {};
+  return bytes.subspan(extent->offset, extent->size);
+}
+
+// awl_params before the object is loaded.
+std::span<uint8_t> params_bytes(const bpf_object* object) {
+  bpf_map* map = section_map(object, ".rodata");
+  size_t size = 0;
+  void* bytes = map ? bpf_map__initial_value(map, &size) : nullptr;
+  if (!bytes) return {};
+  return within({static_cast<uint8_t*>(bytes), size}, find_variable(object, ".rodata", artifact::params_symbol));
+}
+
+// awl_globals of the loaded object, shared with the kernel.
+Result<> map_globals(Loaded& loaded, const Meta& meta) {
+  if (meta.globals_size == 0) return {};
+  bpf_map* map = section_map(loaded.object.get(), ".bss");
+  if (!map) return fail(0, "damaged object: it has no {}", artifact::globals_symbol);
+  size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), size = (bpf_map__value_size(map) + page - 1) / page * page;
+  void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+  if (address == MAP_FAILED) return fail(errno, "cannot map the script's variables");
+  loaded.bss = SharedMemory(address, size);
+  loaded.globals = within(loaded.bss.bytes(), find_variable(loaded.object.get(), ".bss", artifact::globals_symbol));
+  if (loaded.globals.size() < meta.globals_size) return fail(0, "damaged object: {} is smaller than its description says", artifact::globals_symbol);
   return {};
 }
 
@@ -237,6 +261,10 @@ Result<> open_object(Loaded& loaded, const artifact::Artifact& artifact, const S
 
 }  // namespace
 
+SharedMemory::~SharedMemory() {
+  if (address_) munmap(address_, size_);
+}
+
 Fd::~Fd() {
   if (fd_ >= 0) close(fd_);
 }
@@ -264,7 +292,7 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   AWL_CHECK(size_maps(loaded.object.get(), meta));
   AWL_CHECK(prepare_programs(loaded, host));
   if (!meta.params.empty())
-    AWL_CHECK(fill_params(meta, options, host, variable_bytes(loaded.object.get(), ".rodata", artifact::params_symbol)));
+    AWL_CHECK(fill_params(meta, options, host, params_bytes(loaded.object.get())));
   int failed = bpf_object__load(loaded.object.get());
   log_buffer[log_size - 1] = '\0';
   std::string_view verifier_log(log_buffer.get());
@@ -273,8 +301,7 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   for (LoadedProgram& program : loaded.programs)
     if (program.row->per_target && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
       AWL_CHECK(copy_for_matches(program, setting(meta, "license", "GPL")));
-  loaded.globals = variable_bytes(loaded.object.get(), ".bss", artifact::globals_symbol);
-  if (loaded.globals.size() < meta.globals_size) return fail(0, "damaged object: {} is smaller than its description says", artifact::globals_symbol);
+  AWL_CHECK(map_globals(loaded, meta));
   if (const bpf_map* events = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::events_map).c_str()))
     loaded.events = bpf_map__fd(events);
   return loaded;

@@ -41,6 +41,25 @@ struct LoadedProgram {
   std::vector<Fd> copies;          // one for each match, where the kernel has no attach cookies and the program needs them
 };
 
+// Memory of a kernel map that this process shares, unmapped at the end.
+class SharedMemory {
+ public:
+  SharedMemory() = default;
+  SharedMemory(void* address, size_t size) : address_(address), size_(size) {}
+  SharedMemory(SharedMemory&& other) noexcept : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  SharedMemory& operator=(SharedMemory&& other) noexcept {
+    std::swap(address_, other.address_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~SharedMemory();
+  std::span<uint8_t> bytes() const { return {static_cast<uint8_t*>(address_), size_}; }
+
+ private:
+  void* address_ = nullptr;
+  size_t size_ = 0;
+};
+
 struct ObjectCloser {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
 };
@@ -48,7 +67,8 @@ struct ObjectCloser {
 struct Loaded {
   std::unique_ptr<bpf_object, ObjectCloser> object;
   std::vector<LoadedProgram> programs;  // without those whose target does not exist here
-  std::span<uint8_t> globals;           // awl_globals, mapped
+  SharedMemory bss;
+  std::span<uint8_t> globals;           // awl_globals in it
   int events = -1;                      // the ring buffer, -1: none
 };
 

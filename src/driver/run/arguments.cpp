@@ -4,6 +4,9 @@
 
 namespace awl {
 
+// PID_MAX_LIMIT of 64-bit kernels.
+constexpr int largest_pid = 4 * 1024 * 1024;
+
 void add_parameters(std::span<char* const> behind_dashes, SessionOptions& options) {
   for (const char* argument : behind_dashes) {
     std::string_view text(argument);
@@ -32,6 +35,7 @@ Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
       auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
       if (error != std::errc() || end != text.data() + text.size() || pid <= 0)
         return fail_text(0, fmt::format("Failed to attach to pid: pid '{}' is not a valid decimal number", text), "give the number of a process: -p 1234");
+      if (pid > largest_pid) return fail(0, "Pid out of range: {}", pid);
       session.pid = pid;
       return true;
     }
