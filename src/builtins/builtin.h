@@ -133,6 +133,8 @@ class PlanCall {
 
 std::span<const Builtin* const> builtins();       // sorted by name
 const Builtin* find_builtin(std::string_view name);
+// Whether the name is a builtin that may be written without parentheses: what parse() wants to know to tell `(pid) * 2` from a cast.
+bool is_value_builtin(std::string_view name);
 
 // A signature taken apart.
 struct Parameter {

@@ -71,6 +71,11 @@ const Builtin* find_builtin(std::string_view name) {
   return found != rows.end() && (*found)->name == name ? *found : nullptr;
 }
 
+bool is_value_builtin(std::string_view name) {
+  const Builtin* builtin = find_builtin(name);
+  return builtin && (builtin->flags & BuiltinFlag::variable);
+}
+
 std::vector<Signature> signatures(const Builtin& builtin) {
   std::vector<Signature> result;
   std::string_view text = builtin.signature;

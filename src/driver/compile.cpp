@@ -8,11 +8,6 @@
 namespace awl {
 namespace {
 
-bool is_value_builtin(std::string_view name) {
-  const Builtin* builtin = find_builtin(name);
-  return builtin && builtin->flags & BuiltinFlag::variable;
-}
-
 // A dump under its headline.
 void add(DebugDump& dump, std::string_view title, std::string_view text) {
   dump.text += fmt::format("\n{}\n-------------------\n{}{}", title, text, text.ends_with('\n') ? "" : "\n");

@@ -176,7 +176,6 @@ void Parse::map_declaration(Span span, const Token& name, const Token& type, con
 }
 
 void Parse::macro_parameter(std::vector<MacroParameter>& list, const Token& token, MacroParameter::Kind kind) {
-  if (kind == MacroParameter::expression && is_builtin && is_builtin(token.text)) error(token.span, fmt::format("builtin '{}' can't be used as a macro argument", token.text));
   for (const MacroParameter& other : list)
     if (other.name == token.text) diagnostics.report<Diag::duplicate_macro_parameter>(token.span, token.text).note(other.span, "it was first used here");
   list.push_back({kind, token.text, token.span});

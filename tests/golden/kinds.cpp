@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "builtins/builtin.h"
+#include "codegen/codegen.h"
 #include "lexer/token.h"
 #include "parser/parse.h"
+#include "unit/semantic/compiled.h"
 
 namespace golden {
 namespace {
@@ -13,21 +16,53 @@ using awl::Diagnostics;
 using awl::Sources;
 using std::filesystem::path;
 
-// The names that stand for themselves, as far as the tests of the parser use them.
-bool is_builtin(std::string_view name) { return name == "pid" || name == "tid" || name == "cpu" || name == "nsecs"; }
-
 std::string run_lex(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
   return awl::print_tokens(awl::lex(sources, number, diagnostics));
 }
 
 std::string run_ast(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
-  awl::ast::Script script = awl::parse(sources, number, diagnostics, is_builtin);
+  awl::ast::Script script = awl::parse(sources, number, diagnostics, awl::is_value_builtin);
   return diagnostics.has_errors() ? "" : awl::print_ast(script);
+}
+
+// The passes up to `last`, in the fake world of tests/unit/semantic/compiled.h.
+struct World {
+  std::unique_ptr<awl::FakeHost> host = awl::sample_world();
+  awl::Unit unit;
+  World(Sources& sources, uint32_t number, Diagnostics& diagnostics, std::string_view last)
+      : unit(sources, diagnostics, *host, awl::CompileOptions{.parameters_known = true}) {
+    unit.script = awl::parse(sources, number, diagnostics, awl::is_value_builtin);
+    if (!diagnostics.has_errors()) awl::run_until(unit, last);
+  }
+};
+
+std::string run_check(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
+  World world(sources, number, diagnostics, "plan");
+  return {};
+}
+
+std::string run_types(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
+  World world(sources, number, diagnostics, "fold");
+  return diagnostics.has_errors() ? "" : awl::print_types(world.unit);
+}
+
+std::string run_plan(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
+  World world(sources, number, diagnostics, "plan");
+  return diagnostics.has_errors() ? "" : awl::print_plan(world.unit);
+}
+
+std::string run_verbs(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
+  World world(sources, number, diagnostics, "plan");
+  return diagnostics.has_errors() ? "" : awl::print_verbs(world.unit);
 }
 
 constexpr auto kinds = std::to_array<Kind>({
     {"lex", run_lex},
     {"ast", run_ast},
+    {"check", run_check},
+    {"types", run_types},
+    {"plan", run_plan},
+    {"verbs", run_verbs},
 });
 
 }  // namespace
