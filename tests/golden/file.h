@@ -17,7 +17,7 @@ namespace golden {
 // The lines of `RUN`, `~` and `=` are not part of the script.
 struct File {
   std::vector<std::string> run;   // the RUN lines in full
-  std::vector<std::string> kinds; // what they ask for
+  std::vector<std::string> kinds; // what they ask for: a kind, then its options
   std::string source;             // without the lines above and without the last newline
   std::vector<std::string> lines; // all lines as they are in the file
 };

@@ -61,14 +61,14 @@ std::string first_difference(std::string_view expected, std::string_view got) {
 std::string check(const fs::path& path, bool update) {
   std::string text = slurp(path);
   golden::File file = golden::read(text);
-  if (file.kinds.size() != 1) return "the first line must be `// RUN: KIND` with one of: " + golden::kind_names();
+  if (file.kinds.empty()) return "the first line must be `// RUN: KIND` with one of: " + golden::kind_names();
   const golden::Kind* kind = golden::find_kind(file.kinds[0]);
   if (!kind) return fmt::format("RUN: {} is not known here, only: {}", file.kinds[0], golden::kind_names());
 
   awl::Sources sources;
   awl::Diagnostics diagnostics(sources);
   uint32_t number = sources.add(path.filename().string(), file.source);
-  std::string output = kind->run(sources, number, diagnostics, path);
+  std::string output = kind->run(sources, number, diagnostics, {path, {file.kinds.begin() + 1, file.kinds.end()}});
   std::string now = golden::write(file, number, diagnostics, output);
 
   bool should_fail = path.filename().string().starts_with("fail_");

@@ -14,45 +14,53 @@ namespace {
 
 using awl::Diagnostics;
 using awl::Sources;
-using std::filesystem::path;
 
-std::string run_lex(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
+std::string run_lex(Sources& sources, uint32_t number, Diagnostics& diagnostics, const Request&) {
   return awl::print_tokens(awl::lex(sources, number, diagnostics));
 }
 
-std::string run_ast(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
+std::string run_ast(Sources& sources, uint32_t number, Diagnostics& diagnostics, const Request&) {
   awl::ast::Script script = awl::parse(sources, number, diagnostics, awl::is_value_builtin);
   return diagnostics.has_errors() ? "" : awl::print_ast(script);
+}
+
+awl::CompileOptions compile_options(const Request& request) {
+  awl::CompileOptions options{.parameters_known = true};
+  for (const std::string& option : request.options) {
+    if (option == "--unsafe") options.unsafe = true;
+    else options.parameters.push_back(option);
+  }
+  return options;
 }
 
 // The passes up to `last`, in the fake world of tests/unit/semantic/compiled.h.
 struct World {
   std::unique_ptr<awl::FakeHost> host = awl::sample_world();
   awl::Unit unit;
-  World(Sources& sources, uint32_t number, Diagnostics& diagnostics, std::string_view last)
-      : unit(sources, diagnostics, *host, awl::CompileOptions{.parameters_known = true}) {
+  World(const Request& request, Sources& sources, uint32_t number, Diagnostics& diagnostics, std::string_view last)
+      : unit(sources, diagnostics, *host, compile_options(request)) {
     unit.script = awl::parse(sources, number, diagnostics, awl::is_value_builtin);
     if (!diagnostics.has_errors()) awl::run_until(unit, last);
   }
 };
 
-std::string run_check(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
-  World world(sources, number, diagnostics, "plan");
+std::string run_check(Sources& sources, uint32_t number, Diagnostics& diagnostics, const Request& request) {
+  World world(request, sources, number, diagnostics, "plan");
   return {};
 }
 
-std::string run_types(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
-  World world(sources, number, diagnostics, "fold");
+std::string run_types(Sources& sources, uint32_t number, Diagnostics& diagnostics, const Request& request) {
+  World world(request, sources, number, diagnostics, "fold");
   return diagnostics.has_errors() ? "" : awl::print_types(world.unit);
 }
 
-std::string run_plan(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
-  World world(sources, number, diagnostics, "plan");
+std::string run_plan(Sources& sources, uint32_t number, Diagnostics& diagnostics, const Request& request) {
+  World world(request, sources, number, diagnostics, "plan");
   return diagnostics.has_errors() ? "" : awl::print_plan(world.unit);
 }
 
-std::string run_verbs(Sources& sources, uint32_t number, Diagnostics& diagnostics, const path&) {
-  World world(sources, number, diagnostics, "plan");
+std::string run_verbs(Sources& sources, uint32_t number, Diagnostics& diagnostics, const Request& request) {
+  World world(request, sources, number, diagnostics, "plan");
   return diagnostics.has_errors() ? "" : awl::print_verbs(world.unit);
 }
 
