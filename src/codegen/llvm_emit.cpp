@@ -23,11 +23,14 @@ LlvmEmit::LlvmEmit(Object& object, size_t program, const std::string& section, S
   exit_ = block("exit");
   ir_.SetInsertPoint(exit_);
   ir_.SetCurrentDebugLocation(object.debug.location(subprogram_, place));
-  result_ = ir_.CreatePHI(ir_.getInt32Ty(), 4, "result");
-  ir_.CreateRet(result_);
+  llvm::Instruction* end = ir_.CreateUnreachable();
   llvm::BasicBlock* body = block("body");
   ir_.SetInsertPoint(entry_);
   ir_.CreateBr(body);
+  result_ = stack(4, 4);
+  ir_.SetInsertPoint(end);
+  ir_.CreateRet(ir_.CreateLoad(ir_.getInt32Ty(), result_));
+  end->eraseFromParent();
   ir_.SetInsertPoint(body);
 }
 
@@ -450,7 +453,7 @@ void LlvmEmit::next_turn() {
 void LlvmEmit::leave(Value result) {
   llvm::Value* value = result ? ir_.CreateSExtOrTrunc(number(result), ir_.getInt32Ty()) : ir_.getInt32(0);
   if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(value)) usual_result_ = known;
-  result_->addIncoming(value, ir_.GetInsertBlock());
+  ir_.CreateStore(value, result_);
   ir_.CreateBr(exit_);
   ir_.SetInsertPoint(block("dropped"));
 }

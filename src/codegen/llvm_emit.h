@@ -113,7 +113,7 @@ class LlvmEmit final : public Emit {
   uint32_t stack_alive_ = 0;
   llvm::Instruction* scratch_base_ = nullptr;  // stands for the area's address until finish()
   uint32_t scratch_used_ = 0;
-  llvm::PHINode* result_ = nullptr;
+  llvm::AllocaInst* result_ = nullptr;
   llvm::ConstantInt* usual_result_ = nullptr;  // for a run that finds no scratch area
 };
 

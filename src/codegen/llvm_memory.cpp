@@ -5,6 +5,7 @@
 #include <llvm/Transforms/Utils/Local.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "codegen/llvm_emit.h"
 
@@ -20,7 +21,9 @@ constexpr uint32_t unrolled_copy = 128;
 llvm::AllocaInst* LlvmEmit::stack(uint32_t size, uint32_t align) {
   llvm::IRBuilder<> entry(entry_, entry_->begin());
   llvm::AllocaInst* storage = entry.CreateAlloca(llvm::ArrayType::get(ir_.getInt8Ty(), std::max(size, 1u)));
-  storage->setAlignment(llvm::Align(size >= 8 ? 8 : std::max(align, 1u)));
+  // Also for strings, which may be accessed by words: the verifier wants stack accesses aligned.
+  uint32_t natural = size >= 8 ? 8 : std::bit_floor(std::max(size, 1u));
+  storage->setAlignment(llvm::Align(std::max(natural, align)));
   return storage;
 }
 

@@ -239,6 +239,30 @@ TEST_F(Verbs, ScratchSurvivesNesting) {
   EXPECT_EQ(busy(0), uint64_t(cpus));
 }
 
+// A body without a way out of its own besides its end.
+TEST_F(Verbs, ScratchInStraightCode) {
+  NEEDS_ROOT();
+  auto out = run([](Emit& e) {
+    Value area = e.scratch(512);
+    e.store(area, unknown(e, 1), 256);
+    put(e, 0, e.load(area, 64, 256));
+  }, {1, 4242});
+  EXPECT_EQ(out[0], 4242u);
+}
+
+// Strings have no alignment; their slots are stored to by words all the same.
+TEST_F(Verbs, WordsInSlotsOfOddSize) {
+  NEEDS_ROOT();
+  auto out = run([](Emit& e) {
+    Value before = e.slot(3, 1), text = e.slot(6, 1), after = e.slot(7, 1);
+    e.store(text, e.imm(0x6c6c6568, 32));
+    e.store(text, e.imm(0x6f, 16), 4);
+    for (Value other : {before, after}) e.helper(BPF_FUNC_get_current_comm, {other, e.imm(3)});
+    e.helper(BPF_FUNC_probe_read_kernel, {e.global(0), e.imm(6), text});
+  });
+  EXPECT_STREQ(reinterpret_cast<const char*>(out.data()), "hello");
+}
+
 TEST_F(Verbs, ManyLargeSlotsDoNotBreakTheStack) {
   NEEDS_ROOT();
   auto out = run([](Emit& e) {
