@@ -58,9 +58,28 @@ Value Lowering::scalar(const ast::Expr& e) {
             v = number(*n.value, e.type);
             return v;
           },
-          [&](const auto&) { return read_scalar(place(e), e.type); },
+          [&](const SizeOf& n) { return convert(emit.type_size(n.resolved), types.integer(8, false), e.type); },
+          [&](const OffsetOf& n) { return convert(offset_of(n), types.integer(8, false), e.type); },
+          [&](const TupleField&) { return read_scalar(place(e), e.type); },
+          [&](const auto&) {
+            assert(!"an expression that the passes before should have replaced");
+            return emit.imm(0, bits);
+          },
       },
       e.node);
+}
+
+// Offsets in kernel structures, as the running kernel has them.
+Value Lowering::offset_of(const ast::OffsetOf& node) {
+  Value sum = emit.imm(0);
+  Type structure = node.resolved;
+  for (const std::string& name : node.path) {
+    const Member* member = types.member(structure, name);
+    assert(member);
+    sum = emit.binary(Op::add, sum, structure->btf_id ? emit.field_offset(structure, *member) : emit.imm(member->offset));
+    structure = member->type;
+  }
+  return sum;
 }
 
 Value Lowering::unary(const ast::Expr& e, const ast::Unary& node) {

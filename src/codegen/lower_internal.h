@@ -40,6 +40,7 @@ class Lowering {
   Place place(const ast::Expr& e);
   void discard(const ast::Expr& e);           // for its effects
 
+  Value offset_of(const ast::OffsetOf& node);
   Value unary(const ast::Expr& e, const ast::Unary& node);
   Value ternary(const ast::Expr& e, const ast::Ternary& node);
   Value cast(const ast::Expr& e, const ast::Cast& node);

@@ -230,6 +230,7 @@ Value Lowering::function_address() {
     if (find_param(ParamKind::kernel_symbol, name) >= 0) return param(ParamKind::kernel_symbol, name);
   }
   constexpr uint32_t instruction_pointer = 128;  // struct pt_regs of x86-64
+  if (instance.context.user_pointers) return emit.context_load(64, instruction_pointer);  // the kernel sets it back to the breakpoint
   auto from_registers = [&] { return emit.binary(Op::sub, emit.context_load(64, instruction_pointer), emit.imm(1)); };
   if (find_param(ParamKind::feature, "attach_cookie") < 0) return from_registers();
   Value has = emit.compare(Compare::ne, param(ParamKind::feature, "attach_cookie"), emit.imm(0));

@@ -36,6 +36,8 @@ void check_declarations(Unit& unit, Diagnostics& diagnostics) {
       unit.maps.erase(declaration.name);
       continue;
     }
+    map.declared_type = declaration.map_type;
+    map.declared_entries = declaration.max_entries;
     bool declared_percpu = declaration.map_type.starts_with("percpu");
     if (map.value_span && declared_percpu != is_percpu(map.value))
       diagnostics.report<Diag::map_type_conflict>(map.first_use, declaration.map_type, declared_percpu ? "hash" : "percpuhash").note(declaration.span, "declared here");
