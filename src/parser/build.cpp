@@ -111,9 +111,9 @@ Statement Parse::assign(Span operator_span, Expression target, std::optional<Bin
   uint32_t depth = std::max(target.depth, value.depth);
   if (const auto* name = std::get_if<Identifier>(&target.node->node); name && name->name == "_" && !op)
     return stmt(span, Discard{std::move(value.node)}, depth);
-  if (std::holds_alternative<TupleField>(target.node->node))
+  if (std::holds_alternative<TupleField>(target.node->node) || std::holds_alternative<Field>(target.node->node))
     error(span, "Tuples and records are immutable once created. Consider creating a new value and assigning it instead.");
-  else if (std::holds_alternative<Field>(target.node->node) || std::holds_alternative<Index>(target.node->node))
+  else if (std::holds_alternative<Index>(target.node->node))
     error(span, "invalid assignment target").hint("only scratch variables ($x), maps (@x) and their elements (@x[key]) can be assigned to");
   else if (!std::holds_alternative<Variable>(target.node->node) && !std::holds_alternative<MapRef>(target.node->node))
     error(operator_span, "expected ';'").hint("only scratch variables ($x), maps (@x) and their elements (@x[key]) can be assigned to");

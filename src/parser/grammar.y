@@ -190,6 +190,7 @@ statements:
 statement:
     simple semicolon { $$ = std::move($1); }
   | compound { $$ = std::move($1); }
+  | compound semicolon { $$ = std::move($1); }
   | error semicolon { yyerrok; }
   | error skipped { yyerrok; }
   ;
