@@ -91,6 +91,8 @@ struct Provider {
   Result<std::vector<Target>> (*match)(const Target& target, Host& host) = nullptr;
   // What programs of a target can see; null function: nothing.
   Result<Context> (*context)(const Target& target, Host& host) = nullptr;
+  // context() tells nothing but `args`, at a cost (the kernel's types are read): not asked for bodies that do not use them.
+  bool context_is_args = false;
   // The ELF section name that makes libbpf choose type and attach type, e.g. "kprobe/vfs_read", "tp_btf/sched_switch".
   std::string (*section)(const Target& target) = nullptr;
   // Before the object is loaded: sets what the attach mechanism wants (the type for multi links). May be null. `matches` is what attach() will get.

@@ -181,6 +181,7 @@ const Provider tracepoint_provider{
     .parse = parse,
     .match = match,
     .context = context,
+    .context_is_args = true,
     .section = [](const Target& target) -> std::string { return is_glob(target.text()) ? "tracepoint" : fmt::format("tracepoint/{}/{}", target.parts[0], target.parts[1]); },
     .attach = attach,
     .list = list,

@@ -99,7 +99,9 @@ class Resolver {
     ProbeInstance instance{.target = target, .probe_text = matches == 1 ? match.text() : target.text(), .span = point.span};
     instance.source = source_;
     instance.per_target = uses_name_ && matches > 1;
-    if (target.provider->context) {
+    if (target.provider->context_is_args && !uses_arguments_) {
+      instance.context.has_args = true;
+    } else if (target.provider->context) {
       Result<Context> context = target.provider->context(match, *unit_->host);
       if (!context) return world(point, context.error());
       instance.context = std::move(*context);
