@@ -36,15 +36,7 @@ LlvmEmit::LlvmEmit(Object& object, size_t program, const std::string& section, S
 
 Result<> LlvmEmit::finish() {
   leave({});
-  // A result that only one block is left to give is folded away with its node: what follows needs one.
-  llvm::WeakTrackingVH kept(result_);
   llvm::removeUnreachableBlocks(*function_);
-  if (!llvm::isa_and_nonnull<llvm::PHINode>(static_cast<llvm::Value*>(kept))) {
-    llvm::Value* only = kept ? static_cast<llvm::Value*>(kept) : ir_.getInt32(0);
-    result_ = llvm::PHINode::Create(ir_.getInt32Ty(), 4, "result", exit_->begin());
-    for (llvm::BasicBlock* from : llvm::predecessors(exit_)) result_->addIncoming(only, from);
-    exit_->getTerminator()->setOperand(0, result_);
-  }
   if (scratch_used_ > scratch_limit) {
     return fail(0, "program {} needs {} bytes of temporary memory, more than the {} that the kernel gives a CPU", function_->getName().str(), scratch_used_, scratch_limit);
   }
