@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "runtime/load.h"
+
 namespace awl {
 namespace {
 
@@ -79,6 +81,10 @@ OrEnded<artifact::Bytes> compile_program(Program program, Options& options, Host
   Result<artifact::Bytes> bytes = compile(sources, file, options.compile, host, diagnostics, &dump);
   if (options.emit_llvm.empty() || show_ir) fmt::print("{}", dump.text);
   fmt::print(stderr, "{}", render(diagnostics, {.color = use_color(), .warnings = options.run.session.warnings}));
+  // Without privilege the kernel's own files (tracefs, kallsyms) cannot be read: what is missing then is not the script's mistake.
+  bool about_kernel = std::any_of(diagnostics.all().begin(), diagnostics.all().end(), [](const Diagnostic& d) { return d.text.find("tracefs") != d.text.npos; });
+  if (diagnostics.has_errors() && about_kernel && !missing_capabilities().empty())
+    fmt::print(stderr, "HINT: BPF tracing needs the capabilities CAP_BPF and CAP_PERFMON; missing here: {}. Run it with sudo.\n", missing_capabilities());
   if (!bytes && bytes.error().message == "No probes to attach") return no_probes();
   if (!bytes) return ended(bytes.error());
   if (diagnostics.has_errors()) return std::unexpected(Ended{exit_usage});

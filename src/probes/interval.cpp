@@ -25,7 +25,8 @@ const Provider interval_provider{
       std::vector<Link> links;
       for (const Target& target : request.matches) {
         AWL_TRY(event, timer_event(target));
-        AWL_TRY(link, request.pid ? host.attach_perf_event(request.program, event, *request.pid, {}) : host.attach_perf_event(request.program, event, -1, cpus));
+        // A timer of the script, not of the traced process: -p and -c do not narrow it.
+        AWL_TRY(link, host.attach_perf_event(request.program, event, -1, cpus));
         links.push_back(std::move(link));
       }
       return links;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace awl {
 namespace {
@@ -182,6 +183,29 @@ Result<std::vector<MapRow>> read_map(const MapHandle& handle) {
   }
   AWL_CHECK(visit_all(handle, [&](auto key, auto value) { rows.push_back(make_row(handle, key, value)); }));
   return rows;
+}
+
+bool has_user_addresses(const artifact::Type& type) {
+  if (type.kind == Kind::ustack || type.kind == Kind::usym) return true;
+  return std::any_of(type.elements.begin(), type.elements.end(), [](const artifact::Element& e) { return has_user_addresses(e.type.at(0)); });
+}
+
+void collect_processes(const artifact::Type& type, ValueBytes bytes, std::set<uint32_t>& pids) {
+  size_t at = type.kind == Kind::ustack ? 4 : 8;  // see Kind
+  if (type.kind == Kind::ustack || type.kind == Kind::usym) {
+    if (bytes.size() >= at + 4) pids.insert(static_cast<uint32_t>(load_integer(bytes.subspan(at), 4, false)));
+    return;
+  }
+  for (const artifact::Element& element : type.elements) {
+    uint8_t storage[8];
+    if (has_user_addresses(element.type.at(0))) collect_processes(element.type.at(0), element_bytes(element, bytes, storage), pids);
+  }
+}
+
+void collect_processes(const MapHandle& handle, std::set<uint32_t>& pids) {
+  if (handle.map->key.empty() || handle.fd < 0) return;
+  // Best effort: what cannot be read now is read, or reported, when the map is printed.
+  static_cast<void>(visit_all(handle, [&](auto key, auto) { collect_processes(handle.map->key[0], key, pids); }));
 }
 
 Result<MapRow> read_element(const MapHandle& handle, std::span<const uint8_t> key) {

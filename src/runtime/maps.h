@@ -1,6 +1,7 @@
 #pragma once
 // Reading and changing the script's maps.
 #include <functional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,12 @@ struct MapHandle {
 
 // All elements with their values merged over CPUs, unsorted. A scalar without a value gives no row.
 Result<std::vector<MapRow>> read_map(const MapHandle& handle);
+// Whether keys of a type hold user addresses, and the processes that they are of.
+bool has_user_addresses(const artifact::Type& type);
+void collect_processes(const artifact::Type& type, ValueBytes bytes, std::set<uint32_t>& pids);
+// The processes whose addresses stand in a map's keys.
+void collect_processes(const MapHandle& handle, std::set<uint32_t>& pids);
+
 // One element by its key (ignored for scalars), merged; zero when there is none.
 Result<MapRow> read_element(const MapHandle& handle, std::span<const uint8_t> key);
 // clear(@m): removes all elements. zero(@m): sets all values to zero.

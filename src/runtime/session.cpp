@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <set>
 
 #include "runtime/config.h"
 #include "runtime/events.h"
@@ -24,6 +25,8 @@ constexpr milliseconds event_latency{5};
 // Records handled before poll() looks at the clock again.
 constexpr unsigned records_per_round = 16384;
 constexpr milliseconds loss_interval{500};
+// How often keys are looked through for new processes, whose memory maps must be read while they live.
+constexpr milliseconds process_interval{50};
 
 struct RingCloser {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
@@ -56,6 +59,7 @@ class LiveSession : public Session {
   bool drain();  // true: more may be there
   void report_losses(bool final);
   void print_all_maps();
+  void remember_processes();
 
   artifact::Artifact artifact_;
   Host* host_;
@@ -75,6 +79,9 @@ class LiveSession : public Session {
   std::vector<uint64_t> lost_;
   uint64_t lost_reported_ = 0;
   Clock::time_point losses_due_{};
+  std::vector<size_t> address_maps_;  // maps with user addresses in their keys
+  std::set<uint32_t> processes_;
+  Clock::time_point processes_due_{};
 };
 
 Result<> LiveSession::open_events() {
@@ -164,6 +171,8 @@ Result<> LiveSession::start() {
     const bpf_map* found = map.elf_name.empty() ? nullptr : bpf_object__find_map_by_name(loaded_.object.get(), map.elf_name.c_str());
     maps_.push_back({.map = &map, .fd = found ? bpf_map__fd(found) : -1, .globals = loaded_.globals, .cpus = cpus});
   }
+  for (size_t i = 0; i < maps_.size(); ++i)
+    if (!maps_[i].map->key.empty() && has_user_addresses(maps_[i].map->key[0])) address_maps_.push_back(i);
   lost_.resize(artifact_.meta.programs.size());
   AWL_CHECK(open_events());
   if (!options_.dry_run) AWL_CHECK(run_programs(false));
@@ -217,6 +226,7 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
   for (;;) {
     bool more = drain();
     report_losses(false);
+    remember_processes();
     output_.flush();
     if (!output_.good()) return fail(errno, "cannot write the output");
     if (handler_.ended) return false;
@@ -227,6 +237,16 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
     pollfd ring{.fd = poll_fd(), .events = POLLIN, .revents = 0};
     ::poll(&ring, 1, static_cast<int>(std::min(left, event_latency).count()));
   }
+}
+
+void LiveSession::remember_processes() {
+  auto now = Clock::now();
+  if (address_maps_.empty() || now < processes_due_) return;
+  std::set<uint32_t> pids;
+  for (size_t i : address_maps_) collect_processes(maps_[i], pids);
+  for (uint32_t pid : pids)
+    if (processes_.insert(pid).second) names_.remember_process(pid);
+  processes_due_ = Clock::now() + process_interval;
 }
 
 void LiveSession::print_all_maps() {
@@ -241,6 +261,8 @@ void LiveSession::print_all_maps() {
 Result<> LiveSession::stop() {
   if (stopped_ || !loaded_.object) return {};
   stopped_ = true;
+  processes_due_ = {};
+  remember_processes();
   links_.clear();
   if (options_.dry_run) return {};
   // After exit() events that are still under way are dropped; those of `end` probes count again.

@@ -45,6 +45,18 @@ class EndSignals {
   Fd fd_;
 };
 
+// While the end is printed, a signal ends the process at once if a signal had ended the run; otherwise the first one asks for what happens anyway.
+void let_signals_end(bool at_once) {
+  struct sigaction action {};
+  if (at_once) {
+    action.sa_handler = SIG_DFL;
+  } else {
+    action.sa_handler = [](int) {};
+    action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  }
+  for (int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+}
+
 // Every link and program is a descriptor.
 void raise_file_limit() {
   rlimit limit{};
@@ -54,15 +66,15 @@ void raise_file_limit() {
 }
 
 
-// Until a signal, the end of the traced process or of the command, or the session's own end.
-Result<> poll_until_end(Session& session, const EndSignals& signals, int process_fd, int child_fd) {
+// Until a signal (true), the end of the traced process or of the command, or the session's own end.
+Result<bool> poll_until_end(Session& session, const EndSignals& signals, int process_fd, int child_fd) {
   bool has_events = session.poll_fd() >= 0;
   for (;;) {
     AWL_TRY(go_on, session.poll(milliseconds(has_events ? 5 : 0)));
-    if (!go_on) return {};
+    if (!go_on) return false;
     // Without events there is nothing to look at between the ends.
     pollfd ends[] = {{signals.fd(), POLLIN, 0}, {process_fd, POLLIN, 0}, {child_fd, POLLIN, 0}};
-    if (::poll(ends, 3, has_events ? 0 : 1000) > 0) return {};
+    if (::poll(ends, 3, has_events ? 0 : 1000) > 0) return ends[0].revents != 0;
   }
 }
 
@@ -126,11 +138,11 @@ int run(artifact::Artifact artifact, Host& host, RunOptions options, std::option
     if (!shown.dry_run) {
       if (child)
         if (Result<> released = child->release(); !released) return report(released.error());
-      Result<> ended = poll_until_end(session, signals, process.get(), child ? child->exit_fd() : -1);
+      Result<bool> ended = poll_until_end(session, signals, process.get(), child ? child->exit_fd() : -1);
       if (!ended) print_error(ended.error(), shown.color);
+      let_signals_end(ended && *ended);
     }
   }
-  // From here on a further Ctrl-C ends the process at once, by its default action.
   if (Result<> stopped = session.stop(); !stopped) {
     print_error(stopped.error(), shown.color);
     return exit_failed;

@@ -43,6 +43,7 @@ TEST(Timer, Attach) {
   FakeHost host;
   host.cpus = {0, 2, 3};
   EXPECT_EQ(attachments_of("interval:s:2", host), "perf_event type 1 config 0 period 2000000000 frequency 0 pid -1 cpus 0\n");
+  EXPECT_EQ(attachments_of("interval:s:2", host, false, 77), "perf_event type 1 config 0 period 2000000000 frequency 0 pid -1 cpus 0\n");
   EXPECT_EQ(attachments_of("profile:hz:99", host), "perf_event type 1 config 0 period 0 frequency 99 pid -1 cpus 0 2 3\n");
   EXPECT_EQ(attachments_of("profile:us:50", host, false, 77), "perf_event type 1 config 0 period 50000 frequency 0 pid 77 cpus\n");
   EXPECT_EQ(host.detached.size(), 3u);

@@ -186,6 +186,16 @@ TEST(MergeCpus, UnsignedExtremes) {
   EXPECT_EQ(merge_cpus(map, bytes_of(int64_t{-1}, uint64_t{1}, int64_t{7}, uint64_t{1}), 2), bytes_of(int64_t{-1}, uint64_t{2}));
 }
 
+TEST(Maps, ProcessesOfUserAddressesInKeys) {
+  Type stack{.kind = Kind::ustack, .size = 16, .count = 1}, usym{.kind = Kind::usym, .size = 16};
+  Type key = group(Kind::tuple, 40, {element(0, stack), element(16, usym), element(32, int_type(8, true))});
+  std::set<uint32_t> pids;
+  collect_processes(key, bytes_of(uint32_t{1}, uint32_t{7}, uint64_t{0x1000}, uint64_t{0x2000}, uint32_t{9}, uint32_t{0}, int64_t{5}), pids);
+  EXPECT_EQ(pids, (std::set<uint32_t>{7, 9}));
+  EXPECT_TRUE(has_user_addresses(key));
+  EXPECT_FALSE(has_user_addresses(int_type(8, true)));
+}
+
 TEST(Maps, GlobalScalarsAreReadClearedAndZeroed) {
   Map map{.name = "@x", .storage = Storage::global, .offset = 8, .set_offset = 0, .value = int_type(8, true)};
   Bytes globals = bytes_of(uint64_t{1}, int64_t{42});
