@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,6 +97,12 @@ void read_zeros() {
     if (read(zero, &byte, 1) != 1) abort();
   close(zero);
 }
+void fault_pages() {
+  char* pages = static_cast<char*>(mmap(nullptr, 200 << 12, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  madvise(pages, 200 << 12, MADV_NOHUGEPAGE);
+  for (int i = 0; i < 200; ++i) pages[i << 12] = 1;
+  munmap(pages, 200 << 12);
+}
 void call_target() {
   for (int i = 0; i < 50; ++i) awl_check_target(i), awl_check_target_two(i);
 }
@@ -186,6 +193,8 @@ int main(int argc, char** argv) {
       {"rawtracepoint:sched_switch", rest, 1},
       {"interval:ms:10", rest, 20, 40},
       {"profile:hz:100", rest, 15 * cpus, 40 * cpus},
+      {"software:faults", fault_pages, 100},
+      {"software:faults:10", fault_pages, 10},
       {"uprobe:" + self + ":awl_check_target", call_target, 50, 50},
       {"uprobe:" + self + ":awl_check_target*", call_target, 100, 100},
       {"uretprobe:" + self + ":awl_check_target*", call_target, 100, 100},
