@@ -1,0 +1,99 @@
+// What scripts are lowered to, as the recorder writes it.
+#include <gmock/gmock.h>
+
+#include "codegen/codegen.h"
+#include "unit/semantic/compiled.h"
+
+namespace awl {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string verbs(const std::string& script) {
+  Compiled compiled(script);
+  EXPECT_FALSE(compiled.diagnostics.has_errors()) << compiled.messages();
+  return compiled.diagnostics.has_errors() ? "" : print_verbs(*compiled.unit);
+}
+
+size_t count_of(std::string_view text, std::string_view part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Lower, ScalarMapsAreGlobals) {
+  std::string text = verbs("begin { @x = 5; @x++ }");
+  EXPECT_THAT(text, HasSubstr("store64 global+0, 5\n"));
+  EXPECT_THAT(text, HasSubstr("store64 global+8, 1\n"));
+  EXPECT_THAT(text, HasSubstr("atomic_add global+0, 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("map_")));
+}
+
+TEST(Lower, KeyedCountLooksUpOnceWhereTheElementIs) {
+  std::string text = verbs("begin { @[cpu] = count() }");
+  // Once more only behind the update that makes an absent element.
+  EXPECT_EQ(count_of(text, "map_lookup_elem"), 2u);
+  EXPECT_EQ(count_of(text, "map_update_elem"), 1u);
+  EXPECT_LT(text.find("map_lookup_elem"), text.find("map_update_elem"));
+  EXPECT_THAT(text, HasSubstr("zeros(8), 1)"));
+}
+
+TEST(Lower, PredicateComesBeforeAllElse) {
+  std::string text = verbs("begin /pid == 5/ { @[comm] = count() }");
+  EXPECT_LT(text.find("get_current_pid_tgid"), text.find("get_current_comm"));
+  EXPECT_EQ(count_of(text, "get_current_comm"), 1u);
+}
+
+TEST(Lower, EventsAreWrittenInPlace) {
+  std::string text = verbs("begin { printf(\"%s %d\\n\", comm, cpu) }");
+  // 8 bytes of header, 16 of comm, 8 of cpu.
+  EXPECT_THAT(text, HasSubstr("ringbuf_reserve(awl_events, 32, 0)"));
+  EXPECT_THAT(text, Not(HasSubstr("copy")));
+  EXPECT_LT(text.find("ringbuf_reserve"), text.find("get_current_comm"));
+  EXPECT_THAT(text, HasSubstr("ringbuf_submit(%1, 1)"));
+  EXPECT_THAT(text, HasSubstr("atomic_add global+"));
+}
+
+TEST(Lower, EffectsInArgumentsHappenWithoutRoomForTheEvent) {
+  std::string text = verbs("begin { $i = (int64)1; printf(\"%d\\n\", $i++) }");
+  EXPECT_LT(text.find("add "), text.find("ringbuf_reserve"));
+}
+
+TEST(Lower, ExitWakesTheReaderAndLeaves) {
+  std::string text = verbs("begin { exit() }");
+  EXPECT_THAT(text, HasSubstr("ringbuf_submit(%1, 2)"));
+  EXPECT_THAT(text, HasSubstr("leave"));
+}
+
+TEST(Lower, DivisionByWhatMayBeZeroGivesOne) {
+  std::string text = verbs("begin { $a = (uint64)7; $b = (uint64)0; print($a / $b); }");
+  EXPECT_EQ(count_of(text, "udiv"), 1u);
+  EXPECT_THAT(text, HasSubstr(" = 1\n"));
+  EXPECT_THAT(verbs("begin { $a = (uint64)7; $c = $a / 2; print($c); }"), Not(HasSubstr("runtime")));
+  EXPECT_EQ(count_of(verbs("begin { $a = (uint64)7; $c = $a / 2; print($c); }"), "if "), 1u);  // the event's
+}
+
+TEST(Lower, SignsChooseTheOperation) {
+  EXPECT_THAT(verbs("begin { $a = (int64)-8; print($a >> 1); }"), HasSubstr("ashr"));
+  EXPECT_THAT(verbs("begin { $a = (uint64)8; print($a >> 1); }"), HasSubstr("lshr"));
+  EXPECT_THAT(verbs("begin { $a = (int64)-8; print($a / 3); }"), HasSubstr("sdiv"));
+  EXPECT_THAT(verbs("begin { $a = (int64)-8; $b = (uint64)1; print($a < $b); }"), HasSubstr("slt"));
+  EXPECT_THAT(verbs("begin { $b = (uint64)1; print($b < 5); }"), HasSubstr("ult"));
+}
+
+TEST(Lower, StringsCompareWithLiteralsByWords) {
+  std::string text = verbs("begin /comm == \"sysloop\"/ { exit() }");
+  EXPECT_EQ(count_of(text, "load64"), 2u);  // of comm and of the literal with its NUL
+  EXPECT_THAT(text, Not(HasSubstr("for ")));
+}
+
+TEST(Lower, HistogramsHaveNoBranchForEachBit) {
+  std::string text = verbs("begin { @ = hist(nsecs) }");
+  EXPECT_EQ(count_of(text, "map_lookup_elem"), 1u);
+  // Below zero or not, the element's null check, the bound of the bucket.
+  EXPECT_EQ(count_of(text, "if "), 3u);
+}
+
+}  // namespace
+}  // namespace awl
