@@ -24,7 +24,7 @@ size_t count_of(std::string_view text, std::string_view part) {
 
 TEST(Lower, ScalarMapsAreGlobals) {
   std::string text = verbs("begin { @x = 5; @x++ }");
-  EXPECT_THAT(text, HasSubstr("store64 global+0, 5\n"));
+  EXPECT_THAT(text, HasSubstr("%1 = i64 5:8\n  store64 global+0, %1\n"));
   EXPECT_THAT(text, HasSubstr("store64 global+8, 1\n"));
   EXPECT_THAT(text, HasSubstr("atomic_add global+0, 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("map_")));
