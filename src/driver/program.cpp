@@ -69,6 +69,11 @@ OrEnded<Program> read_program(const Options& options, Host& host) {
   return Program{path, std::move(*text)};
 }
 
+// Mistakes in the C of a script have an exit status of their own.
+bool is_c_error(const Diagnostics& diagnostics) {
+  return std::ranges::any_of(diagnostics.all(), [](const Diagnostic& d) { return d.id == Diag::c_definitions || d.id == Diag::c_parser; });
+}
+
 OrEnded<artifact::Bytes> compile_program(Program program, Options& options, Host& host) {
   if (is_blank(program.text)) return no_probes();
   Sources sources;
@@ -87,7 +92,7 @@ OrEnded<artifact::Bytes> compile_program(Program program, Options& options, Host
     fmt::print(stderr, "HINT: BPF tracing needs the capabilities CAP_BPF and CAP_PERFMON; missing here: {}. Run it with sudo.\n", missing_capabilities());
   if (!bytes && bytes.error().message == "No probes to attach") return no_probes();
   if (!bytes) return ended(bytes.error());
-  if (diagnostics.has_errors()) return std::unexpected(Ended{exit_usage});
+  if (diagnostics.has_errors()) return std::unexpected(Ended{is_c_error(diagnostics) ? exit_c_error : exit_usage});
   if (!options.emit_llvm.empty()) {
     write_text(options.emit_llvm + ".original.ll", dump.ir);
     write_text(options.emit_llvm + ".optimized.ll", dump.optimized_ir);

@@ -159,8 +159,6 @@ void import_files(Unit& unit, Diagnostics& diagnostics) {
   read_environment(unit, diagnostics);
   for (const ast::Import& import : unit.script.imports)
     diagnostics.report<Diag::not_supported>(import.span, "import").hint("put the definitions into this script");
-  for (const ast::CDefinition& definition : unit.script.c_definitions)
-    diagnostics.report<Diag::not_supported>(definition.span, "C definition").hint("kernel types need none: they are known from BTF");
 }
 
 }  // namespace awl

@@ -6,6 +6,7 @@ namespace awl {
 
 void import_files(Unit& unit, Diagnostics& diagnostics);
 void expand_macros(Unit& unit, Diagnostics& diagnostics);
+void define_types(Unit& unit, Diagnostics& diagnostics);
 void resolve_probes(Unit& unit, Diagnostics& diagnostics);
 void infer(Unit& unit, Diagnostics& diagnostics);
 void check(Unit& unit, Diagnostics& diagnostics);

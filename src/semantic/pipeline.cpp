@@ -10,6 +10,7 @@ namespace {
 constexpr std::array passes{
     Pass{"imports", "settings, and files that the script imports", import_files},
     Pass{"macros", "macro calls replaced, hygienically", expand_macros},
+    Pass{"definitions", "C: its types, and its constants in place of their names", define_types},
     Pass{"probes", "attach points to providers and targets", resolve_probes},
     // From here on no new programs appear.
     Pass{"infer", "a type for every expression", infer},

@@ -104,7 +104,7 @@ struct Pass {
   std::string_view name, summary;
   void (*run)(Unit&, Diagnostics&);
 };
-// The passes in order; names are stable: imports macros probes infer check fold plan.
+// The passes in order; names are stable: imports macros definitions probes infer check fold plan.
 std::span<const Pass> pipeline();
 // Runs passes up to and including `last`, stopping early when errors make the next pass meaningless. False if there are errors.
 bool run_until(Unit& unit, std::string_view last);

@@ -21,6 +21,7 @@ struct RunOptions {
 
 // Exit statuses, as scripts know them.
 inline constexpr int exit_usage = 1;
+inline constexpr int exit_c_error = 2;  // the C of a script is wrong
 inline constexpr int exit_failed = 255;
 
 // "ERROR: ..." with its hint on standard error.
