@@ -88,6 +88,12 @@ TEST(Lower, StringsCompareWithLiteralsByWords) {
   EXPECT_THAT(text, Not(HasSubstr("for ")));
 }
 
+TEST(Lower, KernelFunctionsAreOneWord) {
+  std::string text = verbs("kprobe:vfs_read { @[func] = count() }");
+  EXPECT_THAT(text, HasSubstr("map_lookup_elem"));
+  EXPECT_THAT(text, HasSubstr("param"));
+}
+
 TEST(Lower, HistogramsHaveNoBranchForEachBit) {
   std::string text = verbs("begin { @ = hist(nsecs) }");
   EXPECT_EQ(count_of(text, "map_lookup_elem"), 1u);
