@@ -151,7 +151,7 @@ class FakeHost : public Host {
 //   struct sched_entity { u64 vruntime; u32 weights[4]; };
 //   struct task_struct { volatile unsigned int __state; int prio; struct task_struct *real_parent; char comm[16]; pid_t pid; pid_t tgid;
 //                        struct sched_entity se; unsigned int flag_a : 1; unsigned int flag_b : 3; union { u64 whole; u32 half; };
-//                        struct { int deep; }; char user *name; struct list_head tasks; enum pid_type kind; };
+//                        struct { int deep; }; char user *name; struct list_head tasks; enum pid_type kind; double ratio; };
 //   typedef void (*btf_trace_sched_switch)(void *, bool preempt, struct task_struct *prev, struct task_struct *next);
 //   int vfs_read(struct task_struct *file, char user *buf, u64 count);   (functions of BTF)
 inline btf* make_sample_btf() {
@@ -189,6 +189,7 @@ inline btf* make_sample_btf() {
   btf__add_field(b, "deep", i32, 0, 0);
   int user = btf__add_type_tag(b, "user", chr);
   int user_text = btf__add_ptr(b, user);
+  int ratio = btf__add_float(b, "double", 8);
   int task = btf__add_struct(b, "task_struct", 128);
   int task_pointer = task + 1;
   btf__add_field(b, "__state", volatile_u32, 0, 0);
@@ -205,6 +206,7 @@ inline btf* make_sample_btf() {
   btf__add_field(b, "name", user_text, 704, 0);
   btf__add_field(b, "tasks", list, 768, 0);
   btf__add_field(b, "kind", kind, 896, 0);
+  btf__add_field(b, "ratio", ratio, 960, 0);
   btf__add_ptr(b, task);
   int untyped = btf__add_ptr(b, 0);
   int prototype = btf__add_func_proto(b, 0);

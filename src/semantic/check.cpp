@@ -53,7 +53,7 @@ void Checker::run() {
   }
   statements(probe_->body.statements);
   for (const auto& [name, variable] : probe_->variables)
-    if (!variable.type && variable.is_let && !variable.type_span) diagnostics_->report<Diag::unresolved_variable>(variable.declared).hint(fmt::format("give it a type: let {}: uint64", written_name(name)));
+    if (!variable.type && variable.is_let && !variable.assigned && !variable.fixed) diagnostics_->report<Diag::unresolved_variable>(variable.declared).hint(fmt::format("give it a type: let {}: uint64", written_name(name)));
 }
 
 void Checker::statements(const std::vector<ast::StmtPtr>& list) {
@@ -94,9 +94,10 @@ void Checker::statement(ast::Stmt& s) {
 }
 
 void Checker::expression_statement(const ast::ExprStmt& s) {
+  size_t before = diagnostics_->error_count();
   expr(*s.value);
   Type t = s.value->type;
-  if (t && t->kind != Kind::none && !std::holds_alternative<ast::IncDec>(s.value->node)) diagnostics_->report<Diag::discarded>(s.value->span);
+  if (diagnostics_->error_count() == before && t && t->kind != Kind::none && !std::holds_alternative<ast::IncDec>(s.value->node)) diagnostics_->report<Diag::discarded>(s.value->span);
 }
 
 void Checker::condition(ast::Expr& e) {
@@ -159,11 +160,11 @@ void Checker::let(const ast::Stmt& s, const ast::Let& l) {
   if (l.type) type_name(*l.type, found == probe_->variables.end() ? nullptr : found->second.type);
   if (!l.value) return;
   expr(*l.value);
-  if (found == probe_->variables.end() || !found->second.type) return;
+  if (found == probe_->variables.end()) return;
   Type value = l.value->type, type = found->second.type;
   if (value && value->kind == Kind::none) diagnostics_->report<Diag::no_value>(l.value->span);
   else if (value && is_aggregation(value) && !number_type(unit_->types, value)) diagnostics_->report<Diag::aggregation_variable>(s.span, TypeTable::text(value));
-  else if (value && !goes_into(*l.value, type)) diagnostics_->report<Diag::variable_type>(s.span, written_name(l.name), TypeTable::text(value), TypeTable::text(type));
+  else if (value && type && !goes_into(*l.value, type)) diagnostics_->report<Diag::variable_type>(s.span, written_name(l.name), TypeTable::text(value), TypeTable::text(type));
 }
 
 // Reports an aggregation read out of another map where only its function may stand. False if there was a mistake.
@@ -198,12 +199,13 @@ void Checker::assign(const ast::Stmt& s, const ast::Assign& a) {
 void Checker::assign_variable(const ast::Stmt& s, const ast::Assign& a, const std::string& name) {
   Type value = a.value->type;
   auto found = probe_->variables.find(name);
-  if (!value || found == probe_->variables.end() || !found->second.type) return;
-  Type type = found->second.type;
+  if (!value || found == probe_->variables.end()) return;
   if (is_aggregation(value) && !number_type(unit_->types, value)) {
     diagnostics_->report<Diag::aggregation_variable>(s.span, TypeTable::text(value));
     return;
   }
+  Type type = found->second.type;
+  if (!type) return;
   if (a.op) return operands(s.span, *a.op, *a.target, *a.value);
   if (goes_into(*a.value, type)) return;
   Diagnostic& d = diagnostics_->report<Diag::variable_type>(s.span, written_name(name), TypeTable::text(value), TypeTable::text(type));

@@ -16,6 +16,8 @@ std::vector<std::string_view> builtin_names() {
 }
 
 void suggest(Diagnostic& d, std::string_view name, std::span<const std::string_view> candidates, std::string_view prefix = "") {
+  // Of very short names each is near to each.
+  if (name.size() < 3) return;
   if (auto near = nearest_name(name, candidates)) d.hint(fmt::format("did you mean '{}{}'?", prefix, *near));
 }
 

@@ -114,7 +114,7 @@ void Checker::operands(Span span, BinaryOp op, const ast::Expr& left, const ast:
     return;
   }
   Type common = operand_type(types, left, right);
-  if ((op == BinaryOp::divide || op == BinaryOp::modulo) && common->is_signed) diagnostics_->report<Diag::signed_division>(span, spelling(op));
+  if ((op == BinaryOp::divide || op == BinaryOp::modulo) && common->is_signed && !(is_literal(left) && is_literal(right))) diagnostics_->report<Diag::signed_division>(span, spelling(op));
   if (op == BinaryOp::shift_left || op == BinaryOp::shift_right) return;
   warn_conversion(left, common);
   warn_conversion(right, common);

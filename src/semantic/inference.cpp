@@ -49,6 +49,10 @@ void Inference::round() {
 void Inference::settle_maps() {
   for (auto& [name, map] : unit_.maps)
     if (!map.value) map.value = types_.integer(8, true);
+  // The type of a variable that is declared and nothing else does not matter.
+  for (ProbeInstance& probe : unit_.probes)
+    for (auto& [name, variable] : probe.variables)
+      if (!variable.type && variable.is_let && !variable.used && !variable.fixed && !variable.type_span) variable.type = types_.integer(8, true);
 }
 
 void Inference::set(Type& where, Type what) {
@@ -161,7 +165,7 @@ void Inference::assign(ast::Stmt& s, ast::Assign& a) {
     if (value && is_aggregation(value) && !std::holds_alternative<ast::Call>(a.value->node)) {
       Type number = number_type(types_, value);
       MapInfo& info = map_info(map->name, a.target->span);
-      value = number && info.value && is_integer(info.value) ? number : nullptr;
+      value = number && info.value_span && is_integer(info.value) ? number : nullptr;
     }
     grow_map(map_info(map->name, a.target->span), literal, value, s.span);
   }
@@ -444,8 +448,8 @@ Type Inference::field(ast::Field& f) {
   }
   if (!is_structure(object)) return nullptr;
   const Member* member = types_.member(object, f.name);
-  if (!member) return nullptr;
-  if (object->btf_id == 0) return member->type;  // of a program's arguments: complete as they are
+  if (!member || !member->type || member->type->kind == Kind::none) return nullptr;
+  if (object->btf_id == 0 && object->definition == 0) return member->type;  // of a program's arguments: complete as they are
   return member_type(member->type, *f.object);
 }
 

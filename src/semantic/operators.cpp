@@ -169,7 +169,7 @@ std::optional<bool> literal_truth(const ast::Expr& e) {
 bool fold_unary(ast::Expr& e, bool& overflow) {
   auto& u = std::get<ast::Unary>(e.node);
   auto n = number(*u.operand);
-  if (!n) return false;
+  if (!n || (u.op != UnaryOp::logical_not && !integer_literal(*u.operand))) return false;
   switch (u.op) {
     case UnaryOp::negate: {
       Wide v = -value_of(*n);

@@ -23,6 +23,8 @@ class Resolver {
     block(probe_->body);
     for (const auto& [name, info] : probe_->variables)
       if (info.is_let && !assigned_.contains(name) && !info.fixed) diagnostics_->report<Diag::never_assigned>(info.declared, written_name(name));
+    for (const std::string& name : assigned_)
+      if (auto found = probe_->variables.find(name); found != probe_->variables.end()) found->second.assigned = true;
     for (const auto& [name, span] : used_early_)
       if (assigned_.contains(name)) diagnostics_->report<Diag::used_before_assigned>(span, written_name(name));
   }
@@ -57,6 +59,7 @@ class Resolver {
     if (Declaration* d = find(name)) {
       if (d->is_let && !assigned_.contains(d->unique) && !probe_->variables[d->unique].fixed) used_early_.try_emplace(d->unique, span);
       name = d->unique;
+      probe_->variables[name].used = true;
       return;
     }
     diagnostics_->report<Diag::undefined_variable>(span, name);

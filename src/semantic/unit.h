@@ -39,6 +39,8 @@ struct VariableInfo {
   Type type = nullptr;
   Span declared;          // `let` or the first assignment
   bool is_let = false;
+  bool used = false;      // read somewhere
+  bool assigned = false;  // given a value somewhere
   Span type_span;         // the assignment that gave the type
   bool fixed = false;     // `let $x: T`
 };
