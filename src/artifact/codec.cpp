@@ -11,37 +11,106 @@ namespace {
 
 using Json = nlohmann::json;
 
-template <typename V> void fields(V& v, Enumerator& e) { v("name", e.name); v("value", e.value); }
-template <typename V> void fields(V& v, Element& e) {
-  v("name", e.name); v("offset", e.offset); v("type", e.type); v("bit_offset", e.bit_offset); v("bit_size", e.bit_size);
+template <typename V>
+void fields(V& v, Enumerator& e) {
+  v("name", e.name);
+  v("value", e.value);
 }
-template <typename V> void fields(V& v, Type& t) {
-  v("kind", t.kind); v("size", t.size); v("signed", t.is_signed); v("count", t.count); v("stack_mode", t.stack_mode);
-  v("elements", t.elements); v("enumerators", t.enumerators); v("truncatable", t.truncatable);
+template <typename V>
+void fields(V& v, Element& e) {
+  v("name", e.name);
+  v("offset", e.offset);
+  v("type", e.type);
+  v("bit_offset", e.bit_offset);
+  v("bit_size", e.bit_size);
 }
-template <typename V> void fields(V& v, HistogramShape& s) {
-  v("bits", s.bits); v("min", s.min); v("max", s.max); v("step", s.step); v("buckets", s.buckets);
+template <typename V>
+void fields(V& v, Type& t) {
+  v("kind", t.kind);
+  v("size", t.size);
+  v("signed", t.is_signed);
+  v("count", t.count);
+  v("stack_mode", t.stack_mode);
+  v("elements", t.elements);
+  v("enumerators", t.enumerators);
+  v("truncatable", t.truncatable);
 }
-template <typename V> void fields(V& v, Map& m) {
-  v("name", m.name); v("elf_name", m.elf_name); v("storage", m.storage); v("max_entries", m.max_entries); v("default_size", m.default_size);
-  v("offset", m.offset); v("set_offset", m.set_offset); v("key", m.key); v("value", m.value); v("histogram", m.histogram);
+template <typename V>
+void fields(V& v, HistogramShape& s) {
+  v("bits", s.bits);
+  v("min", s.min);
+  v("max", s.max);
+  v("step", s.step);
+  v("buckets", s.buckets);
+}
+template <typename V>
+void fields(V& v, Map& m) {
+  v("name", m.name);
+  v("elf_name", m.elf_name);
+  v("storage", m.storage);
+  v("max_entries", m.max_entries);
+  v("default_size", m.default_size);
+  v("offset", m.offset);
+  v("set_offset", m.set_offset);
+  v("key", m.key);
+  v("value", m.value);
+  v("histogram", m.histogram);
   v("print_at_exit", m.print_at_exit);
 }
-template <typename V> void fields(V& v, Site& s) {
-  v("action", s.action); v("text", s.text); v("args", s.args); v("payload", s.payload); v("map", s.map); v("top", s.top); v("div", s.div);
-  v("helper", s.helper); v("line", s.line); v("column", s.column); v("column_end", s.column_end); v("source_line", s.source_line);
+template <typename V>
+void fields(V& v, Site& s) {
+  v("action", s.action);
+  v("text", s.text);
+  v("args", s.args);
+  v("payload", s.payload);
+  v("map", s.map);
+  v("top", s.top);
+  v("div", s.div);
+  v("helper", s.helper);
+  v("line", s.line);
+  v("column", s.column);
+  v("column_end", s.column_end);
+  v("source_line", s.source_line);
 }
-template <typename V> void fields(V& v, Program& p) {
-  v("elf_name", p.elf_name); v("provider", p.provider); v("target", p.target); v("probe", p.probe); v("per_target", p.per_target); v("place", p.place);
+template <typename V>
+void fields(V& v, Program& p) {
+  v("elf_name", p.elf_name);
+  v("provider", p.provider);
+  v("target", p.target);
+  v("probe", p.probe);
+  v("per_target", p.per_target);
+  v("place", p.place);
 }
-template <typename V> void fields(V& v, Param& p) {
-  v("kind", p.kind); v("name", p.name); v("index", p.index); v("offset", p.offset); v("size", p.size); v("text", p.text);
+template <typename V>
+void fields(V& v, Param& p) {
+  v("kind", p.kind);
+  v("name", p.name);
+  v("index", p.index);
+  v("offset", p.offset);
+  v("size", p.size);
+  v("text", p.text);
 }
-template <typename V> void fields(V& v, Setting& s) { v("name", s.name); v("value", s.value); }
-template <typename V> void fields(V& v, Meta& m) {
-  v("format", m.format); v("required", m.required); v("source_name", m.source_name); v("arch", m.arch); v("programs", m.programs);
-  v("maps", m.maps); v("sites", m.sites); v("params", m.params); v("strings", m.strings); v("settings", m.settings);
-  v("probe_names", m.probe_names); v("needs_unsafe", m.needs_unsafe); v("lost_offset", m.lost_offset); v("globals_size", m.globals_size);
+template <typename V>
+void fields(V& v, Setting& s) {
+  v("name", s.name);
+  v("value", s.value);
+}
+template <typename V>
+void fields(V& v, Meta& m) {
+  v("format", m.format);
+  v("required", m.required);
+  v("source_name", m.source_name);
+  v("arch", m.arch);
+  v("programs", m.programs);
+  v("maps", m.maps);
+  v("sites", m.sites);
+  v("params", m.params);
+  v("strings", m.strings);
+  v("settings", m.settings);
+  v("probe_names", m.probe_names);
+  v("needs_unsafe", m.needs_unsafe);
+  v("lost_offset", m.lost_offset);
+  v("globals_size", m.globals_size);
 }
 
 // Fills a JSON object. `names`: enumerators as names, for people; else as numbers.
@@ -71,8 +140,8 @@ struct Writer {
   template <typename T>
   void operator()(const char* key, const T& member) {
     Json made = value(member);
-    const bool blank = made.empty() || (made.is_boolean() && made == false) || (made.is_number_unsigned() && made == 0u) || (made.is_number_integer() && made == 0) ||
-                       (made.is_string() && made.get_ref<const std::string&>().empty());
+    const bool blank = made.empty() || (made.is_boolean() && made == false) || (made.is_number_unsigned() && made == 0u) ||
+                       (made.is_number_integer() && made == 0) || (made.is_string() && made.get_ref<const std::string&>().empty());
     if (!blank) object[key] = std::move(made);
   }
 };
@@ -97,14 +166,18 @@ struct Reader {
       const auto n = from.get<int64_t>();
       if ((fits = std::in_range<T>(n))) to = static_cast<T>(n);
     }
-    if (!fits) complain(where, fmt::format("expected a number of {} {} bytes, found {}", sizeof(T), std::is_signed_v<T> ? "signed" : "unsigned", from.type_name()));
+    if (!fits)
+      complain(where, fmt::format("expected a number of {} {} bytes, found {}", sizeof(T), std::is_signed_v<T> ? "signed" : "unsigned",
+                                  from.type_name()));
   }
   template <typename T>
   void read(const Json& from, T& to, const std::string& where) {
     if (failed()) return;
     if constexpr (std::is_same_v<T, bool>) {
-      if (from.is_boolean()) to = from.get<bool>();
-      else complain(where, fmt::format("expected true or false, found {}", from.type_name()));
+      if (from.is_boolean())
+        to = from.get<bool>();
+      else
+        complain(where, fmt::format("expected true or false, found {}", from.type_name()));
     } else if constexpr (std::is_enum_v<T>) {
       uint32_t n = 0;
       number(from, n, where);
@@ -113,8 +186,10 @@ struct Reader {
     } else if constexpr (std::is_arithmetic_v<T>) {
       number(from, to, where);
     } else if constexpr (std::is_same_v<T, std::string>) {
-      if (from.is_string()) to = from.get_ref<const std::string&>();
-      else complain(where, fmt::format("expected a text, found {}", from.type_name()));
+      if (from.is_string())
+        to = from.get_ref<const std::string&>();
+      else
+        complain(where, fmt::format("expected a text, found {}", from.type_name()));
     } else {
       if (!from.is_object()) return complain(where, fmt::format("expected a table, found {}", from.type_name()));
       Reader inner{&from, where};
@@ -126,7 +201,8 @@ struct Reader {
   void read(const Json& from, std::vector<T>& to, const std::string& where) {
     if (failed()) return;
     if (!from.is_array()) return complain(where, fmt::format("expected a list, found {}", from.type_name()));
-    if (from.size() > max_table_rows) return complain(where, fmt::format("{} entries, at most {} are possible", from.size(), max_table_rows));
+    if (from.size() > max_table_rows)
+      return complain(where, fmt::format("{} entries, at most {} are possible", from.size(), max_table_rows));
     to.resize(from.size());
     for (size_t i = 0; i < from.size() && !failed(); ++i) read(from[i], to[i], fmt::format("{}[{}]", where, i));
   }
@@ -174,19 +250,23 @@ Result<Meta> decode_checked(std::span<const uint8_t> bytes) {
   if (Json::sax_parse(bytes.begin(), bytes.end(), &limit, Json::input_format_t::cbor))
     json = Json::from_cbor(bytes.begin(), bytes.end(), true, false);
   if (limit.too_deep) return fail_text(0, "the description of the program is nested too deep", std::string(damaged_hint));
-  if (!json.is_object()) return fail_text(0, "the description of the program is not readable (no valid CBOR table)", std::string(damaged_hint));
+  if (!json.is_object())
+    return fail_text(0, "the description of the program is not readable (no valid CBOR table)", std::string(damaged_hint));
 
   Meta meta;
   Reader numbers{&json, ""};
   numbers("format", meta.format);
-  if (numbers.failed() || meta.format == 0) return fail_text(0, "the description of the program has no format number", std::string(damaged_hint));
+  if (numbers.failed() || meta.format == 0)
+    return fail_text(0, "the description of the program has no format number", std::string(damaged_hint));
   if (meta.format > format_number)
-    return fail_text(0, fmt::format("the object has format {}, this awl knows formats up to {}", meta.format, format_number), "use a newer awl, or build it again with this one");
+    return fail_text(0, fmt::format("the object has format {}, this awl knows formats up to {}", meta.format, format_number),
+                     "use a newer awl, or build it again with this one");
   Reader reader{&json, ""};
   fields(reader, meta);
   if (reader.failed()) return fail_text(0, "in the description of the program: " + reader.error, std::string(damaged_hint));
   for (const std::string& feature : meta.required)
-    return fail_text(0, fmt::format("the object needs feature '{}', which this awl does not have", feature), "use a newer awl, or build it again with this one");
+    return fail_text(0, fmt::format("the object needs feature '{}', which this awl does not have", feature),
+                     "use a newer awl, or build it again with this one");
   if (auto valid = validate(meta); !valid) {
     Error error = std::move(valid).error();
     error.hint = damaged_hint;
@@ -203,7 +283,9 @@ Bytes encode(const Meta& meta) {
 }
 
 Result<Meta> decode(std::span<const uint8_t> bytes) {
-  if (bytes.size() > max_meta_bytes) return fail_text(0, fmt::format("the description of the program has {} bytes, at most {} are possible", bytes.size(), max_meta_bytes), std::string(damaged_hint));
+  if (bytes.size() > max_meta_bytes)
+    return fail_text(0, fmt::format("the description of the program has {} bytes, at most {} are possible", bytes.size(), max_meta_bytes),
+                     std::string(damaged_hint));
   try {
     return decode_checked(bytes);
   } catch (const std::exception& problem) {  // memory, or what the library thinks of

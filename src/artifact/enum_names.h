@@ -9,9 +9,9 @@
 namespace awl::artifact {
 
 inline constexpr auto kind_names = std::to_array<std::string_view>(
-    {"none",  "boolean", "integer", "pointer", "enumeration", "string",    "buffer",   "array",       "tuple", "record", "structure",
-     "kstack", "ustack", "ksym",    "usym",    "inet",        "macaddr",   "timestamp", "username",   "cgroup_path", "probe",
-     "count", "sum",     "min",     "max",     "avg",         "stats",     "hist",     "lhist",       "tseries"});
+    {"none",      "boolean", "integer", "pointer", "enumeration", "string", "buffer",  "array",     "tuple",    "record",
+     "structure", "kstack",  "ustack",  "ksym",    "usym",        "inet",   "macaddr", "timestamp", "username", "cgroup_path",
+     "probe",     "count",   "sum",     "min",     "max",         "avg",    "stats",   "hist",      "lhist",    "tseries"});
 static_assert(kind_names.size() == static_cast<size_t>(Kind::tseries) + 1);
 
 inline constexpr auto stack_mode_names = std::to_array<std::string_view>({"bpftrace", "perf", "raw", "build_id"});
@@ -20,13 +20,14 @@ static_assert(stack_mode_names.size() == static_cast<size_t>(StackMode::build_id
 inline constexpr auto storage_names = std::to_array<std::string_view>({"global", "percpu_slot", "hash", "percpu_hash"});
 static_assert(storage_names.size() == static_cast<size_t>(Storage::percpu_hash) + 1);
 
-inline constexpr auto action_names = std::to_array<std::string_view>(
-    {"printf", "print_value", "print_map", "print_element", "clear", "zero", "exit", "time", "join", "cat", "system", "errorf", "warnf", "strftime", "runtime_error"});
+inline constexpr auto action_names =
+    std::to_array<std::string_view>({"printf", "print_value", "print_map", "print_element", "clear", "zero", "exit", "time", "join", "cat",
+                                     "system", "errorf", "warnf", "strftime", "runtime_error"});
 static_assert(action_names.size() == static_cast<size_t>(Action::runtime_error) + 1);
 
-inline constexpr auto param_kind_names = std::to_array<std::string_view>(
-    {"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count", "kernel_symbol",
-     "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text"});
+inline constexpr auto param_kind_names =
+    std::to_array<std::string_view>({"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count",
+                                     "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text"});
 static_assert(param_kind_names.size() == static_cast<size_t>(ParamKind::option_text) + 1);
 
 constexpr std::span<const std::string_view> enum_names(Kind) { return kind_names; }

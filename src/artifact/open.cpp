@@ -72,7 +72,8 @@ Result<Contents> read_elf(const Bytes& object) {
     if (shdr.sh_type == SHT_SYMTAB) read_symbols(elf.get(), section, shdr, contents);
     const char* name = elf_strptr(elf.get(), names, shdr.sh_name);
     if (!name || meta_section != name || shdr.sh_type != SHT_PROGBITS) continue;
-    if (shdr.sh_offset > object.size() || shdr.sh_size > object.size() - shdr.sh_offset) return not_awl("section .awl.meta lies outside of the file");
+    if (shdr.sh_offset > object.size() || shdr.sh_size > object.size() - shdr.sh_offset)
+      return not_awl("section .awl.meta lies outside of the file");
     contents.meta = std::span(object).subspan(shdr.sh_offset, shdr.sh_size);
     contents.has_meta = true;
   }
@@ -84,7 +85,8 @@ Result<> check_variable(const Contents& contents, std::string_view name, uint64_
   if (size == 0) return {};
   const auto found = contents.symbols.find(name);
   if (found == contents.symbols.end()) return fail(0, "the object has no variable '{}'", name);
-  if (found->second.size < size) return fail(0, "the object's variable '{}' has {} bytes, its description needs {}", name, found->second.size, size);
+  if (found->second.size < size)
+    return fail(0, "the object's variable '{}' has {} bytes, its description needs {}", name, found->second.size, size);
   return {};
 }
 
@@ -92,10 +94,12 @@ Result<> check_variable(const Contents& contents, std::string_view name, uint64_
 Result<> check_names(const Contents& contents, const Meta& meta) {
   for (const Program& program : meta.programs) {
     const auto found = contents.symbols.find(program.elf_name);
-    if (found == contents.symbols.end() || found->second.type != STT_FUNC) return fail(0, "the object has no program '{}'", program.elf_name);
+    if (found == contents.symbols.end() || found->second.type != STT_FUNC)
+      return fail(0, "the object has no program '{}'", program.elf_name);
   }
   for (const Map& map : meta.maps) {
-    if (map.storage != Storage::global && !contents.symbols.contains(map.elf_name)) return fail(0, "the object has no BPF map '{}'", map.elf_name);
+    if (map.storage != Storage::global && !contents.symbols.contains(map.elf_name))
+      return fail(0, "the object has no BPF map '{}'", map.elf_name);
   }
   if (!meta.sites.empty() && !contents.symbols.contains(events_map)) return fail(0, "the object has no BPF map '{}'", events_map);
   AWL_CHECK(check_variable(contents, globals_symbol, meta.globals_size));
@@ -129,10 +133,14 @@ Result<Artifact> open_file(const std::string& path) {
   // Not blocking: opening a FIFO must not wait for a writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return fail(errno, "cannot open '{}'", path);
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.fd, &status) != 0) return fail(errno, "cannot look at '{}'", path);
-  if (!S_ISREG(status.st_mode)) return fail_text(0, fmt::format("cannot open '{}': it is not a regular file", path), "make an object with `awl build SCRIPT -o OBJECT`");
-  if (static_cast<uint64_t>(status.st_size) > max_object_bytes) return fail_text(0, fmt::format("cannot open '{}': it is larger than 256 MiB", path), "make an object with `awl build SCRIPT -o OBJECT`");
+  if (!S_ISREG(status.st_mode))
+    return fail_text(0, fmt::format("cannot open '{}': it is not a regular file", path),
+                     "make an object with `awl build SCRIPT -o OBJECT`");
+  if (static_cast<uint64_t>(status.st_size) > max_object_bytes)
+    return fail_text(0, fmt::format("cannot open '{}': it is larger than 256 MiB", path),
+                     "make an object with `awl build SCRIPT -o OBJECT`");
   Bytes object(static_cast<size_t>(status.st_size));
   size_t have = 0;
   while (have < object.size()) {

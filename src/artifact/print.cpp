@@ -6,11 +6,17 @@ namespace {
 
 std::string type_text(const Type& type) {
   switch (type.kind) {
-    case Kind::integer: return fmt::format("{}int{}", type.is_signed ? "" : "u", 8 * type.size);
-    case Kind::string: return fmt::format("string[{}]", type.size);
-    case Kind::buffer: return fmt::format("buffer[{}]", type.size < 4 ? 0 : type.size - 4);
-    case Kind::array: return fmt::format("{}[{}]", type.elements.empty() || type.elements[0].type.empty() ? "?" : type_text(type.elements[0].type[0]), type.count);
-    case Kind::tuple: case Kind::record: {
+    case Kind::integer:
+      return fmt::format("{}int{}", type.is_signed ? "" : "u", 8 * type.size);
+    case Kind::string:
+      return fmt::format("string[{}]", type.size);
+    case Kind::buffer:
+      return fmt::format("buffer[{}]", type.size < 4 ? 0 : type.size - 4);
+    case Kind::array:
+      return fmt::format("{}[{}]", type.elements.empty() || type.elements[0].type.empty() ? "?" : type_text(type.elements[0].type[0]),
+                         type.count);
+    case Kind::tuple:
+    case Kind::record: {
       std::string text = "(";
       for (const Element& element : type.elements) {
         if (text.size() > 1) text += ", ";
@@ -19,9 +25,13 @@ std::string type_text(const Type& type) {
       }
       return text + ")";
     }
-    case Kind::kstack: case Kind::ustack: return fmt::format("{}[{}, {}]", enum_name(type.kind), type.count, enum_name(type.stack_mode));
-    case Kind::structure: return fmt::format("structure[{}]", type.size);
-    default: return std::string(enum_name(type.kind));
+    case Kind::kstack:
+    case Kind::ustack:
+      return fmt::format("{}[{}, {}]", enum_name(type.kind), type.count, enum_name(type.stack_mode));
+    case Kind::structure:
+      return fmt::format("structure[{}]", type.size);
+    default:
+      return std::string(enum_name(type.kind));
   }
 }
 
@@ -29,11 +39,16 @@ std::string type_text(const Type& type) {
 std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
-    if (c == '\n') out += "\\n";
-    else if (c == '\t') out += "\\t";
-    else if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\{:03o}", static_cast<unsigned>(c));
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\{:03o}", static_cast<unsigned>(c));
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -67,7 +82,8 @@ std::string param_line(const Param& param) {
 
 std::string print_text(const Artifact& artifact) {
   const Meta& meta = artifact.meta;
-  std::string out = fmt::format("awl object, format {}, {}, from {}, {} bytes\n", meta.format, meta.arch, meta.source_name, artifact.object.size());
+  std::string out =
+      fmt::format("awl object, format {}, {}, from {}, {} bytes\n", meta.format, meta.arch, meta.source_name, artifact.object.size());
   if (meta.needs_unsafe) out += "needs --unsafe\n";
   out += "programs:\n";
   for (const Program& program : meta.programs)

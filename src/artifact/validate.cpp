@@ -15,15 +15,45 @@ Result<> wrong(std::string_view place, fmt::format_string<Args...> format, Args&
 // Bytes that a value of a kind has at least, as schema.h lays it out.
 uint64_t least_size(const Type& type) {
   switch (type.kind) {
-    case Kind::boolean: case Kind::integer: case Kind::enumeration: return 1;
-    case Kind::pointer: case Kind::ksym: case Kind::username: case Kind::probe: case Kind::count: case Kind::tseries: return 8;
-    case Kind::buffer: return 4;
-    case Kind::kstack: case Kind::ustack: return 8 + 8ULL * type.count;
-    case Kind::usym: case Kind::timestamp: case Kind::cgroup_path: case Kind::sum: case Kind::min: case Kind::max: case Kind::avg: case Kind::stats: return 16;
-    case Kind::inet: return 20;
-    case Kind::macaddr: return 6;
-    case Kind::hist: case Kind::lhist: return 8;
-    case Kind::none: case Kind::string: case Kind::array: case Kind::tuple: case Kind::record: case Kind::structure: return 0;
+    case Kind::boolean:
+    case Kind::integer:
+    case Kind::enumeration:
+      return 1;
+    case Kind::pointer:
+    case Kind::ksym:
+    case Kind::username:
+    case Kind::probe:
+    case Kind::count:
+    case Kind::tseries:
+      return 8;
+    case Kind::buffer:
+      return 4;
+    case Kind::kstack:
+    case Kind::ustack:
+      return 8 + 8ULL * type.count;
+    case Kind::usym:
+    case Kind::timestamp:
+    case Kind::cgroup_path:
+    case Kind::sum:
+    case Kind::min:
+    case Kind::max:
+    case Kind::avg:
+    case Kind::stats:
+      return 16;
+    case Kind::inet:
+      return 20;
+    case Kind::macaddr:
+      return 6;
+    case Kind::hist:
+    case Kind::lhist:
+      return 8;
+    case Kind::none:
+    case Kind::string:
+    case Kind::array:
+    case Kind::tuple:
+    case Kind::record:
+    case Kind::structure:
+      return 0;
   }
   return 0;
 }
@@ -72,7 +102,8 @@ Result<> check_histogram(const Map& map, const std::string& place) {
   if (map.value.kind == Kind::hist && (shape.bits > 5 || shape.step != 0)) return wrong(place, "histogram with {} bits", shape.bits);
   if (map.value.kind == Kind::lhist && (shape.step <= 0 || shape.max <= shape.min))
     return wrong(place, "linear histogram from {} to {} in steps of {}", shape.min, shape.max, shape.step);
-  if (shape.buckets == 0 || shape.buckets != bucket_count(shape)) return wrong(place, "{} buckets, its shape has {}", shape.buckets, bucket_count(shape));
+  if (shape.buckets == 0 || shape.buckets != bucket_count(shape))
+    return wrong(place, "{} buckets, its shape has {}", shape.buckets, bucket_count(shape));
   if (map.value.size < 8ULL * shape.buckets) return wrong(place, "{} buckets in {} bytes", shape.buckets, map.value.size);
   return {};
 }
@@ -88,11 +119,13 @@ Result<> check_map(const Map& map, const Meta& meta, const std::string& place) {
   const bool keyed = map.storage == Storage::hash || map.storage == Storage::percpu_hash;
   const bool percpu = map.storage == Storage::percpu_slot || map.storage == Storage::percpu_hash;
   if (keyed == map.key.empty()) return wrong(place, "storage '{}' {} a key", enum_name(map.storage), keyed ? "without" : "with");
-  if (percpu != is_aggregation(map.value.kind)) return wrong(place, "storage '{}' with values of kind '{}'", enum_name(map.storage), enum_name(map.value.kind));
+  if (percpu != is_aggregation(map.value.kind))
+    return wrong(place, "storage '{}' with values of kind '{}'", enum_name(map.storage), enum_name(map.value.kind));
   if (map.storage != Storage::global) {
     if (map.elf_name.empty()) return wrong(place, "has no BPF map");
     if (map.value.size == 0) return wrong(place, "value of no bytes");
-  } else if (map.offset > meta.globals_size || map.value.size > meta.globals_size - map.offset || map.set_offset > meta.globals_size || 8 > meta.globals_size - map.set_offset) {
+  } else if (map.offset > meta.globals_size || map.value.size > meta.globals_size - map.offset || map.set_offset > meta.globals_size ||
+             8 > meta.globals_size - map.set_offset) {
     return wrong(place, "lies outside of the {} bytes of globals", meta.globals_size);
   }
   if (map.value.kind == Kind::hist || map.value.kind == Kind::lhist) return check_histogram(map, place);
@@ -107,7 +140,8 @@ Result<> check_site(const Site& site, const Meta& meta, const std::string& place
     return wrong(place, "map {} of {}", site.map, meta.maps.size());
   const bool needs_map = site.action == Action::print_map || site.action == Action::clear || site.action == Action::zero;
   if (needs_map && site.map < 0) return wrong(place, "{} without a map", enum_name(site.action));
-  if (site.action == Action::runtime_error && site.payload != 0 && site.payload < 8) return wrong(place, "runtime_error with a payload of {} bytes", site.payload);
+  if (site.action == Action::runtime_error && site.payload != 0 && site.payload < 8)
+    return wrong(place, "runtime_error with a payload of {} bytes", site.payload);
   return {};
 }
 
@@ -151,7 +185,8 @@ Result<> validate(const Meta& meta) {
   for (size_t i = 0; i < meta.sites.size(); ++i) AWL_CHECK(check_site(meta.sites[i], meta, fmt::format("sites[{}]", i)));
   for (size_t i = 0; i < meta.params.size(); ++i) AWL_CHECK(check_param(meta.params[i], fmt::format("params[{}]", i)));
   if (!meta.sites.empty() && meta.lost_offset + 8ULL * meta.programs.size() > meta.globals_size)
-    return wrong("lost_offset", "the counters of {} programs lie outside of the {} bytes of globals", meta.programs.size(), meta.globals_size);
+    return wrong("lost_offset", "the counters of {} programs lie outside of the {} bytes of globals", meta.programs.size(),
+                 meta.globals_size);
   return {};
 }
 

@@ -16,7 +16,8 @@ struct Counters {
   std::span<const CounterEvent> events;
 };
 
-std::optional<Target> parse_counter(const Provider& provider, const Counters& counters, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
+std::optional<Target> parse_counter(const Provider& provider, const Counters& counters, std::span<const std::string> parts, Span span,
+                                    Diagnostics& diagnostics);
 Result<std::vector<Link>> attach_counter(const Provider::AttachRequest& request, const Counters& counters, Host& host);
 std::vector<Target> list_counters(const Target& pattern, const Counters& counters);
 

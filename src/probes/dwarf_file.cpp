@@ -41,7 +41,9 @@ Elf_Scn* find_section(Elf* elf, Wanted wanted) {
 }
 
 bool has_debug_information(Elf* elf) {
-  return find_section(elf, [](Elf_Scn*, const GElf_Shdr& header, std::string_view name) { return (name == ".debug_info" || name == ".zdebug_info") && header.sh_size > 0; });
+  return find_section(elf, [](Elf_Scn*, const GElf_Shdr& header, std::string_view name) {
+    return (name == ".debug_info" || name == ".zdebug_info") && header.sh_size > 0;
+  });
 }
 
 // In hexadecimal digits; empty when the file has none.
@@ -92,7 +94,8 @@ struct Candidate {
   bool by_link = false, check = false;
 };
 
-std::vector<Candidate> candidates(const std::string& binary, const std::string& id, const DebugLink& link, std::span<const std::string> folders) {
+std::vector<Candidate> candidates(const std::string& binary, const std::string& id, const DebugLink& link,
+                                  std::span<const std::string> folders) {
   std::error_code ignored;
   fs::path real = fs::canonical(binary, ignored);
   const fs::path folder = (real.empty() ? fs::path(binary) : real).parent_path();
@@ -153,7 +156,8 @@ Result<std::shared_ptr<DwarfFile>> DwarfFile::open(const std::string& path, std:
   if (!has_debug_information(hidden->file.elf)) {
     hidden->debug_path = find_debug_file(path, folders);
     if (hidden->debug_path.empty())
-      return fail_text(0, fmt::format("no debuginfo found for {}", path), "compile the program with -g, install its debug package, or give the folder of its debug file with --debuginfo DIR");
+      return fail_text(0, fmt::format("no debuginfo found for {}", path),
+                       "compile the program with -g, install its debug package, or give the folder of its debug file with --debuginfo DIR");
     auto separate = std::make_unique<Hidden>();
     separate->path = path;
     separate->debug_path = hidden->debug_path;

@@ -56,7 +56,8 @@ void classify(DwarfFile::Hidden& file, DwarfTypeId id, uint64_t at, Classes& out
   const uint64_t size = size_of(file, id);
   if (depth > nesting_limit || ++out.visited > visits_at_most || at + size > 16) return out.put(0, Class::memory);
   switch (type.kind) {
-    case DwarfType::Kind::none: return;
+    case DwarfType::Kind::none:
+      return;
     case DwarfType::Kind::boolean:
     case DwarfType::Kind::integer:
     case DwarfType::Kind::enumeration:
@@ -84,8 +85,10 @@ void classify(DwarfFile::Hidden& file, DwarfTypeId id, uint64_t at, Classes& out
     case DwarfType::Kind::structure:
       if (type.by_reference) out.by_reference = true;
       for (const DwarfMember& member : type.members) {
-        if (member.bit_size) out.put(at + member.bit_offset / 8, Class::integer);
-        else classify(file, member.type, at + member.bit_offset / 8, out, depth + 1);
+        if (member.bit_size)
+          out.put(at + member.bit_offset / 8, Class::integer);
+        else
+          classify(file, member.type, at + member.bit_offset / 8, out, depth + 1);
       }
       return;
   }
@@ -144,12 +147,14 @@ std::optional<uint32_t> register_of(const Dwarf_Op& operation) {
   return register_offsets[number];
 }
 
-// The registers in which the compiler says that a parameter lies at an address: one, or two pieces of eight bytes. Other locations are none.
+// The registers in which the compiler says that a parameter lies at an address: one, or two pieces of eight bytes. Other locations are
+// none.
 std::vector<uint32_t> recorded_registers(Dwarf_Die& parameter, uint64_t address) {
   Dwarf_Attribute a;
   Dwarf_Op* operations = nullptr;
   size_t count = 0;
-  if (!dwarf_attr(&parameter, DW_AT_location, &a) || dwarf_getlocation_addr(&a, address, &operations, &count, 1) != 1 || count == 0) return {};
+  if (!dwarf_attr(&parameter, DW_AT_location, &a) || dwarf_getlocation_addr(&a, address, &operations, &count, 1) != 1 || count == 0)
+    return {};
   std::vector<uint32_t> out;
   for (size_t i = 0; i < count; ++i) {
     const auto found = register_of(operations[i]);
@@ -162,7 +167,9 @@ std::vector<uint32_t> recorded_registers(Dwarf_Die& parameter, uint64_t address)
 }
 
 // A copy of a function with other parameters than the source says.
-bool is_clone(std::string_view symbol) { return symbol.contains(".isra.") || symbol.contains(".constprop.") || symbol.contains(".part.") || symbol.contains(".cold"); }
+bool is_clone(std::string_view symbol) {
+  return symbol.contains(".isra.") || symbol.contains(".constprop.") || symbol.contains(".part.") || symbol.contains(".cold");
+}
 
 bool is_called(Dwarf_Die& die, std::string_view name) {
   if (die_name(die) == name) return true;
@@ -207,7 +214,9 @@ std::vector<Dwarf_Die> parameters_of(Dwarf_Die function) {
     // The code's own entry may leave out what its declaration says.
     Dwarf_Attribute a;
     Dwarf_Die origin;
-    if (!out.empty() || !(dwarf_attr(&function, DW_AT_abstract_origin, &a) || dwarf_attr(&function, DW_AT_specification, &a)) || !dwarf_formref_die(&a, &origin)) break;
+    if (!out.empty() || !(dwarf_attr(&function, DW_AT_abstract_origin, &a) || dwarf_attr(&function, DW_AT_specification, &a)) ||
+        !dwarf_formref_die(&a, &origin))
+      break;
     function = origin;
   }
   return out;
@@ -228,9 +237,12 @@ void place_parameters(DwarfFile::Hidden& file, Dwarf_Die& function, std::vector<
     parameter.by_reference = classes.by_reference;
     parameter.place = assignment.next(classes);
     auto recorded = recorded_registers(entry, out.address);
-    if (!file.x86_64) parameter.place = {.reason = "belongs to a program of a machine other than x86-64"};
-    else if (!recorded.empty() && recorded.size() * 8 >= classes.size) parameter.place = {.kind = DwarfPlace::Kind::registers, .registers = std::move(recorded)};
-    else if (own_convention) parameter.place = {.reason = "was removed or moved when the compiler made a copy of the function"};
+    if (!file.x86_64)
+      parameter.place = {.reason = "belongs to a program of a machine other than x86-64"};
+    else if (!recorded.empty() && recorded.size() * 8 >= classes.size)
+      parameter.place = {.kind = DwarfPlace::Kind::registers, .registers = std::move(recorded)};
+    else if (own_convention)
+      parameter.place = {.reason = "was removed or moved when the compiler made a copy of the function"};
     if (!type) parameter.place = {.reason = "has no type in the debug information"};
     out.parameters.push_back(std::move(parameter));
   }
@@ -239,7 +251,8 @@ void place_parameters(DwarfFile::Hidden& file, Dwarf_Die& function, std::vector<
 Result<DwarfFunction> DwarfFile::function(std::string_view name, std::optional<uint64_t> address) {
   auto found = find_function(hidden_->file.dwarf, name, address);
   if (!found)
-    return fail_text(0, fmt::format("the debug information in '{}' does not describe the function '{}'", hidden_->debug_path, name), "compile the source of the function with -g");
+    return fail_text(0, fmt::format("the debug information in '{}' does not describe the function '{}'", hidden_->debug_path, name),
+                     "compile the source of the function with -g");
   DwarfFunction out{.name = std::string(name), .address = address.value_or(0)};
   if (!address) {
     Dwarf_Addr low = 0;

@@ -50,7 +50,8 @@ void Search::look_at(Dwarf_Die& unit) {
     Dwarf_Addr address = 0;
     if (!row || dwarf_linebeginstatement(row, &statement) != 0 || dwarf_lineendsequence(row, &end) != 0 || !statement || end) continue;
     const char* path = dwarf_linesrc(row, nullptr, nullptr);
-    if (!path || !ends_with_path(path, file) || dwarf_lineno(row, &number) != 0 || dwarf_lineaddr(row, &address) != 0 || number <= 0) continue;
+    if (!path || !ends_with_path(path, file) || dwarf_lineno(row, &number) != 0 || dwarf_lineaddr(row, &address) != 0 || number <= 0)
+      continue;
     file_seen = true;
     const auto line_number = static_cast<uint32_t>(number);
     if (line_number < line) below = std::max(below.value_or(0), line_number);
@@ -86,7 +87,9 @@ Result<std::vector<uint64_t>> DwarfFile::address_of_line(std::string_view file, 
     search.look_at(unit);
     return true;
   });
-  if (!search.file_seen) return fail_text(0, fmt::format("'{}' was not made from a source file '{}'", hidden_->path, file), "give the file's name as the compiler was given it, or its last part");
+  if (!search.file_seen)
+    return fail_text(0, fmt::format("'{}' was not made from a source file '{}'", hidden_->path, file),
+                     "give the file's name as the compiler was given it, or its last part");
   if (search.addresses.empty()) {
     std::string near;
     if (search.below) near = fmt::format("line {}", *search.below);

@@ -9,9 +9,9 @@
 namespace awl {
 namespace {
 
-constexpr unsigned modifiers_at_most = 64;   // typedefs and qualifiers in a row; a broken file may hold a cycle
-constexpr unsigned by_value_limit = 6;        // members of members looked at for how a class is passed
-constexpr unsigned nesting_limit = 32;       // bases and anonymous members within each other
+constexpr unsigned modifiers_at_most = 64;  // typedefs and qualifiers in a row; a broken file may hold a cycle
+constexpr unsigned by_value_limit = 6;      // members of members looked at for how a class is passed
+constexpr unsigned nesting_limit = 32;      // bases and anonymous members within each other
 constexpr size_t members_at_most = 20000, enumerators_at_most = 100000;
 constexpr unsigned scopes_limit = 16;
 constexpr DwarfTypeId in_type_section = DwarfTypeId{1} << 63, in_shared_file = DwarfTypeId{1} << 62;
@@ -24,8 +24,10 @@ bool is_modifier(int tag) {
     case DW_TAG_restrict_type:
     case DW_TAG_atomic_type:
     case DW_TAG_immutable_type:
-    case DW_TAG_shared_type: return true;
-    default: return false;
+    case DW_TAG_shared_type:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -90,8 +92,10 @@ struct MembersOf {
         continue;
       }
       std::string name = die_name(child);
-      if (!name.empty()) add(child, std::move(name), base + *bits, *type);
-      else if (nested) collect(*type, base + *bits, depth + 1);
+      if (!name.empty())
+        add(child, std::move(name), base + *bits, *type);
+      else if (nested)
+        collect(*type, base + *bits, depth + 1);
     }
   }
 
@@ -110,8 +114,8 @@ struct MembersOf {
   }
 };
 
-// Whether a function of a class makes copying or destroying it more than copying bytes (the Itanium C++ ABI's "non-trivial for the purposes of
-// calls"). `kept` counts the copy and move constructors that may be called, `removed` the deleted ones.
+// Whether a function of a class makes copying or destroying it more than copying bytes (the Itanium C++ ABI's "non-trivial for the purposes
+// of calls"). `kept` counts the copy and move constructors that may be called, `removed` the deleted ones.
 bool makes_calls_non_trivial(Dwarf_Die& function, std::string_view of, unsigned& kept, unsigned& removed) {
   if (constant_of(function, DW_AT_virtuality).value_or(0) != 0) return true;
   if (flag(function, DW_AT_artificial)) return false;
@@ -135,13 +139,16 @@ bool makes_calls_non_trivial(Dwarf_Die& function, std::string_view of, unsigned&
   return !deleted && !by_default;
 }
 
-// Whether values of a class are passed by address. Some compilers say so; of others' it follows from the special functions of the class, its bases
-// and its members.
+// Whether values of a class are passed by address. Some compilers say so; of others' it follows from the special functions of the class,
+// its bases and its members.
 bool passed_by_address(Dwarf_Die& structure, size_t& visited, unsigned depth = 0) {
   switch (constant_of(structure, DW_AT_calling_convention).value_or(0)) {
-    case DW_CC_pass_by_reference: return true;
-    case DW_CC_pass_by_value: return false;
-    default: break;
+    case DW_CC_pass_by_reference:
+      return true;
+    case DW_CC_pass_by_value:
+      return false;
+    default:
+      break;
   }
   const std::string name = die_name(structure);
   unsigned kept = 0, removed = 0;
@@ -162,15 +169,25 @@ bool passed_by_address(Dwarf_Die& structure, size_t& visited, unsigned depth = 0
 
 void read_base(Dwarf_Die& die, DwarfType& out) {
   switch (constant_of(die, DW_AT_encoding).value_or(0)) {
-    case DW_ATE_boolean: out.kind = DwarfType::Kind::boolean; break;
+    case DW_ATE_boolean:
+      out.kind = DwarfType::Kind::boolean;
+      break;
     case DW_ATE_signed:
-    case DW_ATE_signed_char: out.is_signed = true; [[fallthrough]];
+    case DW_ATE_signed_char:
+      out.is_signed = true;
+      [[fallthrough]];
     case DW_ATE_unsigned:
     case DW_ATE_unsigned_char:
     case DW_ATE_UTF:
-    case DW_ATE_address: out.kind = DwarfType::Kind::integer; break;
-    case DW_ATE_float: out.kind = DwarfType::Kind::floating; break;
-    default: out.kind = DwarfType::Kind::bytes; break;
+    case DW_ATE_address:
+      out.kind = DwarfType::Kind::integer;
+      break;
+    case DW_ATE_float:
+      out.kind = DwarfType::Kind::floating;
+      break;
+    default:
+      out.kind = DwarfType::Kind::bytes;
+      break;
   }
 }
 
@@ -185,7 +202,8 @@ void read_enumeration(Dwarf_Die& die, DwarfType& out) {
     if (dwarf_tag(&child) != DW_TAG_enumerator) return true;
     Dwarf_Attribute a;
     Dwarf_Sword value = 0;
-    if (dwarf_attr(&child, DW_AT_const_value, &a) && dwarf_formsdata(&a, &value) == 0) out.enumerators.emplace_back(die_name(child), static_cast<uint64_t>(value));
+    if (dwarf_attr(&child, DW_AT_const_value, &a) && dwarf_formsdata(&a, &value) == 0)
+      out.enumerators.emplace_back(die_name(child), static_cast<uint64_t>(value));
     return out.enumerators.size() < enumerators_at_most;
   });
 }
@@ -221,8 +239,10 @@ std::optional<uint64_t> constant_of(Dwarf_Die& die, unsigned attribute) {
     case DW_FORM_block1:
     case DW_FORM_block2:
     case DW_FORM_block4:
-    case DW_FORM_block: return std::nullopt;
-    default: break;
+    case DW_FORM_block:
+      return std::nullopt;
+    default:
+      break;
   }
   Dwarf_Word value = 0;
   if (dwarf_formudata(&a, &value) != 0) return std::nullopt;
@@ -241,7 +261,8 @@ std::optional<Dwarf_Die> type_of(Dwarf_Die& die) {
   return std::nullopt;
 }
 
-bool visit_entries(Dwarf_Die& parent, const std::function<bool(Dwarf_Die&, const std::string&)>& visit, const std::string& scope, unsigned depth) {
+bool visit_entries(Dwarf_Die& parent, const std::function<bool(Dwarf_Die&, const std::string&)>& visit, const std::string& scope,
+                   unsigned depth) {
   bool go_on = true;
   visit_children(parent, [&](Dwarf_Die& child) {
     const int tag = dwarf_tag(&child);
@@ -268,7 +289,9 @@ DwarfTypeId DwarfFile::Hidden::id_of(Dwarf_Die& die) const {
   DwarfTypeId id = dwarf_dieoffset(&die);
   Dwarf_Half version = 0;
   uint8_t type = 0;
-  if (die.cu && dwarf_cu_info(die.cu, &version, &type, nullptr, nullptr, nullptr, nullptr, nullptr) == 0 && type == DW_UT_type && version < 5) id |= in_type_section;
+  if (die.cu && dwarf_cu_info(die.cu, &version, &type, nullptr, nullptr, nullptr, nullptr, nullptr) == 0 && type == DW_UT_type &&
+      version < 5)
+    id |= in_type_section;
   if (die.cu && dwarf_cu_getdwarf(die.cu) != file.dwarf) id |= in_shared_file;
   return id;
 }
@@ -295,7 +318,8 @@ const DwarfType& DwarfFile::Hidden::type(DwarfTypeId id) {
       definitions_read = true;
       visit_units(file.dwarf, [&](Dwarf_Die& unit) {
         return visit_entries(unit, [&](Dwarf_Die& child, const std::string& scope) {
-          if (is_structure(dwarf_tag(&child)) && !flag(child, DW_AT_declaration)) definitions.try_emplace(scope + die_name(child), dwarf_dieoffset(&child));
+          if (is_structure(dwarf_tag(&child)) && !flag(child, DW_AT_declaration))
+            definitions.try_emplace(scope + die_name(child), dwarf_dieoffset(&child));
           return definitions.size() < 1000000;
         });
       });
@@ -306,14 +330,19 @@ const DwarfType& DwarfFile::Hidden::type(DwarfTypeId id) {
     for (int i = 1; i < count - 1; ++i) scope = die_name(scopes[i]) + "::" + scope;
     std::free(scopes);
     Dwarf_Die whole;
-    if (auto known = definitions.find(scope + die_name(die)); known != definitions.end() && dwarf_offdie(file.dwarf, known->second, &whole)) die = whole;
+    if (auto known = definitions.find(scope + die_name(die)); known != definitions.end() && dwarf_offdie(file.dwarf, known->second, &whole))
+      die = whole;
   }
   out.name = die_name(die);
   out.line = static_cast<uint32_t>(constant_of(die, DW_AT_decl_line).value_or(0));
   if (const int size = dwarf_bytesize(&die); size > 0) out.size = static_cast<uint64_t>(size);
   switch (tag) {
-    case DW_TAG_base_type: read_base(die, out); break;
-    case DW_TAG_enumeration_type: read_enumeration(die, out); break;
+    case DW_TAG_base_type:
+      read_base(die, out);
+      break;
+    case DW_TAG_enumeration_type:
+      read_enumeration(die, out);
+      break;
     case DW_TAG_pointer_type:
     case DW_TAG_reference_type:
     case DW_TAG_rvalue_reference_type: {
@@ -332,7 +361,9 @@ const DwarfType& DwarfFile::Hidden::type(DwarfTypeId id) {
       out.size = pointee && dwarf_tag(&*pointee) == DW_TAG_subroutine_type ? 16 : 8;  // the Itanium C++ ABI
       break;
     }
-    case DW_TAG_array_type: read_array(die, out, *this); break;
+    case DW_TAG_array_type:
+      read_array(die, out, *this);
+      break;
     case DW_TAG_structure_type:
     case DW_TAG_class_type:
     case DW_TAG_union_type: {
@@ -345,7 +376,8 @@ const DwarfType& DwarfFile::Hidden::type(DwarfTypeId id) {
       out.members = std::move(members);
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return out;
 }

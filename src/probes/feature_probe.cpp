@@ -18,7 +18,9 @@ struct Descriptor {
   }
 };
 
-constexpr bpf_insn move_imm(uint8_t reg, int32_t value) { return {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = reg, .src_reg = 0, .off = 0, .imm = value}; }
+constexpr bpf_insn move_imm(uint8_t reg, int32_t value) {
+  return {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = reg, .src_reg = 0, .off = 0, .imm = value};
+}
 constexpr bpf_insn leave() { return {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}; }
 
 int load(bpf_prog_type type, bpf_attach_type attach, std::span<const bpf_insn> code) {
@@ -75,10 +77,18 @@ bool probe_feature(Feature feature) {
   const libbpf_print_fn_t print = libbpf_set_print(nullptr);
   bool has = false;
   switch (feature) {
-    case Feature::kprobe_multi: has = has_kprobe_multi(); break;
-    case Feature::uprobe_multi: has = has_uprobe_multi(); break;
-    case Feature::attach_cookie: has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, nullptr) == 1; break;
-    case Feature::atomic_fetch: has = has_atomic_fetch(); break;
+    case Feature::kprobe_multi:
+      has = has_kprobe_multi();
+      break;
+    case Feature::uprobe_multi:
+      has = has_uprobe_multi();
+      break;
+    case Feature::attach_cookie:
+      has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, nullptr) == 1;
+      break;
+    case Feature::atomic_fetch:
+      has = has_atomic_fetch();
+      break;
   }
   libbpf_set_print(print);
   return has;

@@ -24,22 +24,30 @@ int perf_event_open(perf_event_attr& attr, int pid, int cpu) {
 
 std::string hint_for(int code) {
   switch (code) {
-    case EPERM: case EACCES: return "run as root, or with CAP_BPF and CAP_PERFMON";
-    case ENOENT: return "list what there is with `awl -l PATTERN`";
-    case EMFILE: case ENFILE: return "too many files are open: raise the limit with `ulimit -n`";
-    case ESRCH: return "the process is gone";
-    default: return "";
+    case EPERM:
+    case EACCES:
+      return "run as root, or with CAP_BPF and CAP_PERFMON";
+    case ENOENT:
+      return "list what there is with `awl -l PATTERN`";
+    case EMFILE:
+    case ENFILE:
+      return "too many files are open: raise the limit with `ulimit -n`";
+    case ESRCH:
+      return "the process is gone";
+    default:
+      return "";
   }
 }
 
-std::unexpected<Error> cannot_attach(int code, std::string_view what) { return fail_text(code, fmt::format("cannot attach to {}", what), hint_for(code)); }
+std::unexpected<Error> cannot_attach(int code, std::string_view what) {
+  return fail_text(code, fmt::format("cannot attach to {}", what), hint_for(code));
+}
 
 // "config:0" in the sysfs description of a perf unit's field.
 uint64_t config_bit(std::string_view text) {
   const size_t colon = text.find(':');
   return colon == std::string_view::npos ? 0 : 1ULL << (strtoul(std::string(text.substr(colon + 1)).c_str(), nullptr, 10) & 63);
 }
-
 
 }  // namespace
 
@@ -105,13 +113,17 @@ Result<LinuxHost::PerfUnit> LinuxHost::perf_unit(const std::string& name) {
   if (const auto found = perf_units_.find(name); found != perf_units_.end()) return found->second;
   const std::string folder = "/sys/bus/event_source/devices/" + name;
   auto type = read_file(folder + "/type", 64);
-  if (!type) return fail_text(type.error().code, fmt::format("this kernel has no {}s ({} is missing)", name, folder), fmt::format("the kernel needs CONFIG_{}_EVENTS=y", name == "kprobe" ? "KPROBE" : "UPROBE"));
+  if (!type)
+    return fail_text(type.error().code, fmt::format("this kernel has no {}s ({} is missing)", name, folder),
+                     fmt::format("the kernel needs CONFIG_{}_EVENTS=y", name == "kprobe" ? "KPROBE" : "UPROBE"));
   AWL_TRY(bit, read_file(folder + "/format/retprobe", 64));
   return perf_units_[name] = {static_cast<uint32_t>(strtoul(type->c_str(), nullptr, 10)), config_bit(bit)};
 }
 
 Result<Link> LinuxHost::attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) {
-  const std::string what = symbol.empty() ? fmt::format("kernel address {:#x}", offset) : offset ? fmt::format("kernel function {}+{:#x}", symbol, offset) : fmt::format("kernel function {}", symbol);
+  const std::string what = symbol.empty() ? fmt::format("kernel address {:#x}", offset)
+                           : offset       ? fmt::format("kernel function {}+{:#x}", symbol, offset)
+                                          : fmt::format("kernel function {}", symbol);
   AWL_TRY(unit, perf_unit("kprobe"));
   perf_event_attr attr{};
   attr.type = unit.type;
@@ -122,9 +134,15 @@ Result<Link> LinuxHost::attach_kprobe(int program, const std::string& symbol, ui
   const int event = perf_event_open(attr, -1, 0);
   if (event < 0) {
     const int code = errno;
-    if (code == EILSEQ) return fail_text(code, fmt::format("cannot attach to {}: it lies in the middle of an instruction", what), "use the offset of an instruction's first byte");
-    if (code == EINVAL) return fail_text(code, fmt::format("cannot attach to {}", what), "the kernel refuses probes there: the function is not traceable, or inlined");
-    if (code == EADDRNOTAVAIL) return fail_text(code, fmt::format("cannot attach to {}: several functions have this name", what), "name the module: kprobe:MODULE:FUNCTION");
+    if (code == EILSEQ)
+      return fail_text(code, fmt::format("cannot attach to {}: it lies in the middle of an instruction", what),
+                       "use the offset of an instruction's first byte");
+    if (code == EINVAL)
+      return fail_text(code, fmt::format("cannot attach to {}", what),
+                       "the kernel refuses probes there: the function is not traceable, or inlined");
+    if (code == EADDRNOTAVAIL)
+      return fail_text(code, fmt::format("cannot attach to {}: several functions have this name", what),
+                       "name the module: kprobe:MODULE:FUNCTION");
     return cannot_attach(code, what);
   }
   return attach_to_event(program, event, cookie, what);
@@ -143,7 +161,11 @@ Result<Link> LinuxHost::attach_kprobe_multi(int program, std::span<const MultiTa
   options.kprobe_multi.syms = symbols.data();
   options.kprobe_multi.cookies = cookies.data();
   const int link = bpf_link_create(program, 0, BPF_TRACE_KPROBE_MULTI, &options);
-  if (link < 0) return fail_text(errno, fmt::format("cannot attach to {} kernel functions at once ({} ...)", targets.size(), targets.empty() ? "" : targets[0].symbol), "run with --no-feature kprobe_multi to see which one the kernel refuses");
+  if (link < 0)
+    return fail_text(
+        errno,
+        fmt::format("cannot attach to {} kernel functions at once ({} ...)", targets.size(), targets.empty() ? "" : targets[0].symbol),
+        "run with --no-feature kprobe_multi to see which one the kernel refuses");
   return closing(link);
 }
 
@@ -191,15 +213,21 @@ Result<Link> LinuxHost::attach_perf_event(int program, const PerfEvent& wanted, 
     attr.config = wanted.config;
     attr.disabled = 1;
     attr.freq = wanted.frequency != 0;
-    if (wanted.frequency != 0) attr.sample_freq = wanted.frequency;
-    else attr.sample_period = wanted.period;
+    if (wanted.frequency != 0)
+      attr.sample_freq = wanted.frequency;
+    else
+      attr.sample_period = wanted.period;
     const int event = perf_event_open(attr, pid > 0 ? pid : -1, cpu);
-    const std::string what = cpu < 0 ? fmt::format("a timer or counter of process {}", pid) : fmt::format("a timer or counter of CPU {}", cpu);
+    const std::string what =
+        cpu < 0 ? fmt::format("a timer or counter of process {}", pid) : fmt::format("a timer or counter of CPU {}", cpu);
     if (event < 0) {
       const int code = errno;
       if (code == EINVAL && wanted.frequency != 0)
-        return fail_text(code, fmt::format("cannot attach to {}: {} Hz is too fast", what, wanted.frequency), "the limit is in /proc/sys/kernel/perf_event_max_sample_rate");
-      if (code == ENOENT || code == EOPNOTSUPP) return fail_text(code, fmt::format("cannot attach to {}", what), "this machine does not have the counter (virtual machines often have none)");
+        return fail_text(code, fmt::format("cannot attach to {}: {} Hz is too fast", what, wanted.frequency),
+                         "the limit is in /proc/sys/kernel/perf_event_max_sample_rate");
+      if (code == ENOENT || code == EOPNOTSUPP)
+        return fail_text(code, fmt::format("cannot attach to {}", what),
+                         "this machine does not have the counter (virtual machines often have none)");
       return cannot_attach(code, what);
     }
     AWL_TRY(link, attach_to_event(program, event, 0, what));

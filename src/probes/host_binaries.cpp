@@ -55,7 +55,8 @@ void read_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, ElfFacts&
     const ElfFacts::Segment* segment = find_segment(facts, symbol.st_value);
     if (!segment) continue;
     const std::string_view name = text;
-    facts.functions.push_back({std::string(name.substr(0, name.find('@'))), symbol.st_value, symbol.st_value - segment->address + segment->offset, symbol.st_size});
+    facts.functions.push_back({std::string(name.substr(0, name.find('@'))), symbol.st_value,
+                               symbol.st_value - segment->address + segment->offset, symbol.st_size});
   }
 }
 
@@ -90,7 +91,7 @@ std::string real_path(const std::string& path) {
 }
 
 bool is_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
@@ -118,7 +119,8 @@ Result<const ElfFacts*> LinuxHost::elf_facts(const std::string& path) {
   read_segments(file.elf, facts);
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(file.elf, section));) {
     GElf_Shdr header;
-    if (gelf_getshdr(section, &header) && (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM)) read_symbols(file.elf, section, header, facts);
+    if (gelf_getshdr(section, &header) && (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
+      read_symbols(file.elf, section, header, facts);
   }
   const auto key = [](const ElfSymbol& symbol) { return std::tie(symbol.name, symbol.address); };
   std::ranges::sort(facts.functions, {}, key);
@@ -150,7 +152,8 @@ Result<std::string> LinuxHost::find_binary(const std::string& name, std::optiona
         const std::string_view line = std::string_view(*maps).substr(at, end - at);
         at = end + 1;
         const size_t slash = line.find('/');
-        if (slash != std::string_view::npos && names_library(line.substr(line.rfind('/') + 1), name)) return std::string(line.substr(slash));
+        if (slash != std::string_view::npos && names_library(line.substr(line.rfind('/') + 1), name))
+          return std::string(line.substr(slash));
       }
     }
   }

@@ -82,7 +82,7 @@ Result<std::vector<std::string>> LinuxHost::list_directory(const std::string& pa
 }
 
 bool LinuxHost::is_executable(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
 }
 
@@ -101,8 +101,11 @@ Result<const btf*> LinuxHost::kernel_btf() {
   kernel_btf_.reset(file.empty() ? btf__load_vmlinux_btf() : btf__parse(file.c_str(), nullptr));
   if (kernel_btf_) return kernel_btf_.get();
   const int code = errno;
-  if (file.empty()) kernel_btf_error_ = Error{code, "cannot load the kernel's types (/sys/kernel/btf/vmlinux)", std::string(no_btf_hint)};
-  else kernel_btf_error_ = Error{code, fmt::format("cannot read BTF from '{}'", file), "the file must be BTF, or an ELF file with a section .BTF, such as /sys/kernel/btf/vmlinux"};
+  if (file.empty())
+    kernel_btf_error_ = Error{code, "cannot load the kernel's types (/sys/kernel/btf/vmlinux)", std::string(no_btf_hint)};
+  else
+    kernel_btf_error_ = Error{code, fmt::format("cannot read BTF from '{}'", file),
+                              "the file must be BTF, or an ELF file with a section .BTF, such as /sys/kernel/btf/vmlinux"};
   return std::unexpected(*kernel_btf_error_);
 }
 
@@ -141,7 +144,8 @@ Result<std::vector<std::string>> LinuxHost::load_traceable_functions() {
   const auto add = [&](std::string_view line) {
     std::string_view rest = line;
     const std::string_view name = next_word(rest), module = next_word(rest);
-    if (!name.empty() && !name.starts_with("__ftrace_invalid_address_")) functions.push_back(module.empty() ? std::string(name) : fmt::format("{} {}", name, module));
+    if (!name.empty() && !name.starts_with("__ftrace_invalid_address_"))
+      functions.push_back(module.empty() ? std::string(name) : fmt::format("{} {}", name, module));
   };
   std::set<std::string, std::less<>> refused;
   if (const auto text = read_file("/sys/kernel/debug/kprobes/blacklist", 16 << 20)) {
@@ -153,7 +157,8 @@ Result<std::vector<std::string>> LinuxHost::load_traceable_functions() {
   if (!options_.traceable_functions_file.empty()) {
     AWL_TRY(text, read_file(options_.traceable_functions_file, 256 << 20));
     each_line(text, add);
-  } else if (const auto root = tracefs(); const auto text = root ? read_file(*root + "/available_filter_functions", 256 << 20) : Result<std::string>(std::unexpected(root.error()))) {
+  } else if (const auto root = tracefs(); const auto text = root ? read_file(*root + "/available_filter_functions", 256 << 20)
+                                                                 : Result<std::string>(std::unexpected(root.error()))) {
     each_line(*text, add);
   } else {
     auto symbols = read_file("/proc/kallsyms", 256 << 20);
@@ -198,7 +203,8 @@ Result<uint64_t> LinuxHost::kernel_symbol(const std::string& name) {
   }
   const auto found = std::ranges::lower_bound(*symbols_, name, {}, [](const auto& symbol) -> const std::string& { return symbol.first; });
   if (found == symbols_->end() || found->first != name) return fail(ENOENT, "the kernel has no symbol '{}'", name);
-  if (found->second == 0) return fail_text(EPERM, fmt::format("the kernel hides the address of '{}'", name), "run as root, with kernel.kptr_restrict at most 1");
+  if (found->second == 0)
+    return fail_text(EPERM, fmt::format("the kernel hides the address of '{}'", name), "run as root, with kernel.kptr_restrict at most 1");
   return found->second;
 }
 

@@ -31,7 +31,9 @@ bool known_by_btf(const std::string& name, Host& host) {
 }
 
 bool use_multi(std::span<const Target> matches, Host& host) {
-  const auto plain = [](const Target& target) { return target.parts.size() == 1 && !is_kernel_address(target) && target.parts[0].find('+') == std::string::npos; };
+  const auto plain = [](const Target& target) {
+    return target.parts.size() == 1 && !is_kernel_address(target) && target.parts[0].find('+') == std::string::npos;
+  };
   return matches.size() > 1 && std::ranges::all_of(matches, plain) && host.has_feature(Feature::kprobe_multi);
 }
 
@@ -41,7 +43,8 @@ bool is_kernel_address(const Target& target) {
   return target.parts.size() == 1 && !target.parts[0].empty() && std::isdigit(static_cast<unsigned char>(target.parts[0][0]));
 }
 
-std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
+std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span,
+                                            Diagnostics& diagnostics) {
   if (!check_part_count(provider, parts, 1, 2, span, diagnostics)) return std::nullopt;
   Target target{&provider, {parts.begin(), parts.end()}};
   std::string& function = target.parts.back();
@@ -51,8 +54,10 @@ std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, 
     return std::nullopt;
   }
   if (is_kernel_address(target)) {
-    if (const auto address = parse_unsigned(function)) return target;
-    else diagnostics.report<Diag::probe_address>(span, address.error());
+    if (const auto address = parse_unsigned(function))
+      return target;
+    else
+      diagnostics.report<Diag::probe_address>(span, address.error());
     return std::nullopt;
   }
   const auto split = split_offset(function);
@@ -84,8 +89,10 @@ Result<std::vector<Target>> match_kernel_function(const Target& target, Host& ho
     if (!glob_match(function, found.name)) continue;
     if (has_module && !glob_match(module_pattern, found.module.empty() ? "vmlinux" : found.module)) continue;
     Target match{target.provider, {}};
-    if (!found.module.empty()) match.parts.emplace_back(found.module);
-    else if (has_module && !is_glob(module_pattern)) match.parts.push_back(module_pattern);
+    if (!found.module.empty())
+      match.parts.emplace_back(found.module);
+    else if (has_module && !is_glob(module_pattern))
+      match.parts.push_back(module_pattern);
     match.parts.push_back(std::string(found.name) + offset);
     matches.push_back(std::move(match));
   }
@@ -105,7 +112,8 @@ std::string kernel_function_section(const Target& target, bool ret) {
 
 Result<> prepare_kernel_functions(bpf_program* program, std::span<const Target> matches, Host& host) {
   if (!use_multi(matches, host)) return {};
-  if (const int error = bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI); error != 0) return fail(-error, "cannot make a program for several kernel functions");
+  if (const int error = bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI); error != 0)
+    return fail(-error, "cannot make a program for several kernel functions");
   return {};
 }
 
@@ -113,7 +121,8 @@ Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest&
   std::vector<Link> links;
   if (use_multi(request.matches, host)) {
     std::vector<MultiTarget> targets;
-    for (size_t i = 0; i < request.matches.size(); ++i) targets.push_back({.symbol = request.matches[i].parts[0], .cookie = request.cookies ? request.first_cookie + i : 0});
+    for (size_t i = 0; i < request.matches.size(); ++i)
+      targets.push_back({.symbol = request.matches[i].parts[0], .cookie = request.cookies ? request.first_cookie + i : 0});
     AWL_TRY(link, host.attach_kprobe_multi(request.program, targets, ret));
     links.push_back(std::move(link));
     return links;

@@ -4,7 +4,8 @@
 
 namespace awl {
 
-std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
+std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span,
+                                            Diagnostics& diagnostics);
 // Functions that the kernel lets kprobes be put on; those of modules come as {module, function}.
 Result<std::vector<Target>> match_kernel_function(const Target& target, Host& host);
 bool is_kernel_address(const Target& target);

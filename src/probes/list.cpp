@@ -12,8 +12,13 @@ namespace {
 // BTF has the compiler's names of the basic types; sources, and tracefs, use shorter ones.
 std::string basic_name(std::string_view name) {
   constexpr std::pair<std::string_view, std::string_view> names[] = {
-      {"long unsigned int", "unsigned long"}, {"long int", "long"}, {"short unsigned int", "unsigned short"}, {"short int", "short"},
-      {"long long unsigned int", "unsigned long long"}, {"long long int", "long long"}, {"_Bool", "bool"},
+      {"long unsigned int", "unsigned long"},
+      {"long int", "long"},
+      {"short unsigned int", "unsigned short"},
+      {"short int", "short"},
+      {"long long unsigned int", "unsigned long long"},
+      {"long long int", "long long"},
+      {"_Bool", "bool"},
   };
   for (const auto& [compiler, source] : names)
     if (name == compiler) return std::string(source);
@@ -31,14 +36,26 @@ Declaration declare(const btf* types, uint32_t id, int depth = 0) {
   const char* text = btf__name_by_offset(types, type->name_off);
   const std::string name = text ? text : "";
   switch (btf_kind(type)) {
-    case BTF_KIND_INT: case BTF_KIND_FLOAT: return {basic_name(name), ""};
-    case BTF_KIND_TYPEDEF: return {name, ""};
-    case BTF_KIND_STRUCT: return {"struct " + name, ""};
-    case BTF_KIND_UNION: return {"union " + name, ""};
-    case BTF_KIND_FWD: return {(btf_kflag(type) ? "union " : "struct ") + name, ""};
-    case BTF_KIND_ENUM: case BTF_KIND_ENUM64: return {"enum " + name, ""};
-    case BTF_KIND_FUNC_PROTO: return {"void (*)()", ""};
-    case BTF_KIND_VOLATILE: case BTF_KIND_RESTRICT: case BTF_KIND_TYPE_TAG: return declare(types, type->type, depth + 1);
+    case BTF_KIND_INT:
+    case BTF_KIND_FLOAT:
+      return {basic_name(name), ""};
+    case BTF_KIND_TYPEDEF:
+      return {name, ""};
+    case BTF_KIND_STRUCT:
+      return {"struct " + name, ""};
+    case BTF_KIND_UNION:
+      return {"union " + name, ""};
+    case BTF_KIND_FWD:
+      return {(btf_kflag(type) ? "union " : "struct ") + name, ""};
+    case BTF_KIND_ENUM:
+    case BTF_KIND_ENUM64:
+      return {"enum " + name, ""};
+    case BTF_KIND_FUNC_PROTO:
+      return {"void (*)()", ""};
+    case BTF_KIND_VOLATILE:
+    case BTF_KIND_RESTRICT:
+    case BTF_KIND_TYPE_TAG:
+      return declare(types, type->type, depth + 1);
     case BTF_KIND_CONST: {
       Declaration inner = declare(types, type->type, depth + 1);
       inner.before = inner.before.ends_with('*') ? inner.before + " const" : "const " + inner.before;
@@ -56,7 +73,8 @@ Declaration declare(const btf* types, uint32_t id, int depth = 0) {
       Declaration inner = declare(types, array->type, depth + 1);
       return {inner.before, fmt::format("[{}]{}", array->nelems, inner.after)};
     }
-    default: return {"?", ""};
+    default:
+      return {"?", ""};
   }
 }
 
@@ -73,7 +91,9 @@ std::string field_text(const ContextField& field, Host& host) {
   return fmt::format("{} {}{}", declaration.before, field.name, declaration.after);
 }
 
-bool is_return(const Provider& provider) { return provider.name == "kretprobe" || provider.name == "fexit" || provider.name == "uretprobe"; }
+bool is_return(const Provider& provider) {
+  return provider.name == "kretprobe" || provider.name == "fexit" || provider.name == "uretprobe";
+}
 
 Result<> list_item(std::string_view item, Host& host, std::vector<Target>& found) {
   std::vector<std::string> parts;

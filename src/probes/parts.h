@@ -8,7 +8,8 @@ namespace awl {
 inline bool has_parameter(std::string_view part) { return part.find('$') != std::string_view::npos; }
 
 // Checks the number of parts, and that those before the last are not empty; reports what is wrong.
-bool check_part_count(const Provider& provider, std::span<const std::string> parts, size_t least, size_t most, Span span, Diagnostics& diagnostics);
+bool check_part_count(const Provider& provider, std::span<const std::string> parts, size_t least, size_t most, Span span,
+                      Diagnostics& diagnostics);
 
 // A provider's function in its written form, "vfs_read+0x10".
 struct FunctionOffset {
@@ -20,7 +21,8 @@ struct FunctionOffset {
 std::expected<FunctionOffset, std::string> split_offset(std::string_view text);
 
 // For Provider::list: `match`, or nothing for patterns with another number of parts.
-Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most, Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host);
+Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most,
+                                          Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host);
 
 // A match of a target that needs no looking up.
 Result<std::vector<Target>> match_itself(const Target& target, Host& host);

@@ -13,7 +13,8 @@ const Provider profile_provider{
     .doc = "Runs at a fixed rate on every CPU: for sampling what they execute.",
     .example = "profile:hz:99 { @[kstack] = count(); }",
     .expand = Expand::one_program,
-    .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_timer(profile_provider, parts, span, diagnostics); },
+    .parse = [](std::span<const std::string> parts, Span span,
+                Diagnostics& diagnostics) { return parse_timer(profile_provider, parts, span, diagnostics); },
     .match = match_itself,
     .context = [](const Target&, Host&) -> Result<Context> { return Context{}; },
     .section = [](const Target&) -> std::string { return "perf_event"; },
@@ -22,7 +23,8 @@ const Provider profile_provider{
       std::vector<Link> links;
       for (const Target& target : request.matches) {
         AWL_TRY(event, timer_event(target));
-        AWL_TRY(link, request.pid ? host.attach_perf_event(request.program, event, *request.pid, {}) : host.attach_perf_event(request.program, event, -1, cpus));
+        AWL_TRY(link, request.pid ? host.attach_perf_event(request.program, event, *request.pid, {})
+                                  : host.attach_perf_event(request.program, event, -1, cpus));
         links.push_back(std::move(link));
       }
       return links;

@@ -27,7 +27,8 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   std::vector<Target> matches;
   for (const NamedBtf& named : all) {
     if (is_glob(event)) {
-      for (const std::string& name : names_of_kind(named.types, BTF_KIND_TYPEDEF, typedef_prefix, event)) matches.push_back({&rawtracepoint_provider, {named.module, name}});
+      for (const std::string& name : names_of_kind(named.types, BTF_KIND_TYPEDEF, typedef_prefix, event))
+        matches.push_back({&rawtracepoint_provider, {named.module, name}});
     } else if (find_function_pointer(named.types, std::string(typedef_prefix) + event)) {
       matches.push_back({&rawtracepoint_provider, {named.module, event}});
       if (target.parts.size() == 1) break;
@@ -63,7 +64,8 @@ Result<Context> context(const Target& target, Host& host) {
   Context made{.has_args = true, .direct_loads = true};
   for (uint32_t i = 1; i < prototype->parameters.size(); ++i) {
     const BtfParameter& parameter = prototype->parameters[i];
-    made.args.push_back({parameter.name.empty() ? fmt::format("arg{}", i - 1) : parameter.name, BtfTypeId{parameter.type, btf_module(module)}, ArgumentAccess{i - 1}});
+    made.args.push_back({parameter.name.empty() ? fmt::format("arg{}", i - 1) : parameter.name,
+                         BtfTypeId{parameter.type, btf_module(module)}, ArgumentAccess{i - 1}});
     made.positional.push_back(ArgumentAccess{i - 1});
   }
   return made;

@@ -9,9 +9,9 @@ namespace awl {
 namespace {
 
 constexpr const Provider* all[] = {
-    &begin_provider,     &end_provider,    &interval_provider, &profile_provider, &tracepoint_provider, &rawtracepoint_provider,
-    &kprobe_provider,    &kretprobe_provider, &fentry_provider, &fexit_provider,   &uprobe_provider,     &uretprobe_provider,
-    &software_provider,  &hardware_provider,
+    &begin_provider,         &end_provider,       &interval_provider,  &profile_provider,  &tracepoint_provider,
+    &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
+    &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,
 };
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -71,7 +71,8 @@ std::expected<uint64_t, std::string> parse_unsigned(std::string_view text) {
   return value;
 }
 
-bool check_part_count(const Provider& provider, std::span<const std::string> parts, size_t least, size_t most, Span span, Diagnostics& diagnostics) {
+bool check_part_count(const Provider& provider, std::span<const std::string> parts, size_t least, size_t most, Span span,
+                      Diagnostics& diagnostics) {
   if (parts.size() >= least && parts.size() <= most) return true;
   std::string counts;
   for (size_t count = least; count <= most; ++count) counts += (counts.empty() ? "" : " or ") + std::to_string(count);
@@ -88,7 +89,8 @@ std::expected<FunctionOffset, std::string> split_offset(std::string_view text) {
   return FunctionOffset{std::string(text.substr(0, plus)), *offset, true};
 }
 
-Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most, Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host) {
+Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most,
+                                          Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host) {
   if (pattern.parts.size() < least || pattern.parts.size() > most) return std::vector<Target>{};
   return match(pattern, host);
 }

@@ -13,7 +13,13 @@ struct Unit {
   uint64_t ns;  // 0: a frequency
 };
 constexpr Unit units[] = {{"hz", 0}, {"ms", 1'000'000}, {"s", 1'000'000'000}, {"us", 1000}};
-constexpr Unit durations[] = {{"ns", 1}, {"us", 1000}, {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
+constexpr Unit durations[] = {{"ns", 1},
+                              {"us", 1000},
+                              {"ms", 1'000'000},
+                              {"s", 1'000'000'000},
+                              {"m", 60'000'000'000},
+                              {"h", 3'600'000'000'000},
+                              {"d", 86'400'000'000'000}};
 
 // "10ms" or "5000" in nanoseconds.
 std::expected<uint64_t, std::string> parse_duration(std::string_view text) {
@@ -23,7 +29,8 @@ std::expected<uint64_t, std::string> parse_duration(std::string_view text) {
     const auto number = parse_unsigned(text.substr(0, digits));
     if (!number) return number;
     uint64_t ns = 0;
-    if (__builtin_mul_overflow(*number, unit.ns, &ns)) return std::unexpected(fmt::format("overflow error, maximum value is 18446744073709551615: {}", text));
+    if (__builtin_mul_overflow(*number, unit.ns, &ns))
+      return std::unexpected(fmt::format("overflow error, maximum value is 18446744073709551615: {}", text));
     return ns;
   }
   return parse_unsigned(text);
@@ -84,8 +91,10 @@ Result<PerfEvent> timer_event(const Target& target) {
     if (target.parts.size() != 2 || unit.name != target.parts[0]) continue;
     const auto number = parse_unsigned(target.parts[1]);
     if (!number || *number == 0) break;
-    if (unit.ns == 0) event.frequency = *number;
-    else if (__builtin_mul_overflow(*number, unit.ns, &event.period)) break;
+    if (unit.ns == 0)
+      event.frequency = *number;
+    else if (__builtin_mul_overflow(*number, unit.ns, &event.period))
+      break;
     return event;
   }
   return fail(0, "'{}' has no valid rate", target.text());
@@ -94,7 +103,8 @@ Result<PerfEvent> timer_event(const Target& target) {
 std::vector<Target> timer_forms(const Target& pattern) {
   std::vector<Target> forms;
   for (const Unit& unit : units)
-    if (!pattern.parts.empty() && glob_match(pattern.parts[0], unit.name)) forms.push_back({pattern.provider, {std::string(unit.name), ""}});
+    if (!pattern.parts.empty() && glob_match(pattern.parts[0], unit.name))
+      forms.push_back({pattern.provider, {std::string(unit.name), ""}});
   return forms;
 }
 

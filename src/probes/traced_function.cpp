@@ -9,7 +9,8 @@
 
 namespace awl {
 
-std::optional<Target> parse_traced_function(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
+std::optional<Target> parse_traced_function(const Provider& provider, std::span<const std::string> parts, Span span,
+                                            Diagnostics& diagnostics) {
   if (!check_part_count(provider, parts, 1, 2, span, diagnostics)) return std::nullopt;
   for (const std::string& part : parts) {
     if (!part.empty()) continue;
@@ -56,7 +57,8 @@ Result<Context> traced_function_context(const Target& target, bool exit, Host& h
     // Structures passed by value take several slots.
     slot += std::max(1U, (type_size(types, parameter.type) + 7) / 8);
   }
-  if (exit && prototype->result != 0) context.retval = ContextField{"retval", BtfTypeId{prototype->result, btf_module(module)}, ArgumentAccess{slot}};
+  if (exit && prototype->result != 0)
+    context.retval = ContextField{"retval", BtfTypeId{prototype->result, btf_module(module)}, ArgumentAccess{slot}};
   return context;
 }
 

@@ -4,7 +4,8 @@
 
 namespace awl {
 
-std::optional<Target> parse_traced_function(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
+std::optional<Target> parse_traced_function(const Provider& provider, std::span<const std::string> parts, Span span,
+                                            Diagnostics& diagnostics);
 // {module, function}, module "vmlinux" for the kernel itself. With wildcards only functions that the kernel lists as traceable.
 Result<std::vector<Target>> match_traced_function(const Target& target, Host& host);
 Result<Context> traced_function_context(const Target& target, bool exit, Host& host);

@@ -15,14 +15,17 @@ std::optional<Target> parse(std::span<const std::string> parts, Span span, Diagn
   if (!check_part_count(tracepoint_provider, parts, 2, 2, span, diagnostics)) return std::nullopt;
   for (const std::string& part : parts) {
     if (!part.empty() && part.find('/') == std::string::npos && part != "." && part != "..") continue;
-    diagnostics.report<Diag::probe_empty_part>(span, "tracepoint", "subsystem or event").hint("list tracepoints with `awl -l 'tracepoint:*'`");
+    diagnostics.report<Diag::probe_empty_part>(span, "tracepoint", "subsystem or event")
+        .hint("list tracepoints with `awl -l 'tracepoint:*'`");
     return std::nullopt;
   }
   return Target{&tracepoint_provider, {parts.begin(), parts.end()}};
 }
 
 // Directories under events/ that hold no tracepoints, and files among the events.
-bool is_category(const std::string& name) { return name != "enable" && name != "header_event" && name != "header_page" && name != "ftrace"; }
+bool is_category(const std::string& name) {
+  return name != "enable" && name != "header_event" && name != "header_page" && name != "ftrace";
+}
 bool is_event(const std::string& name) { return name != "enable" && name != "filter"; }
 
 Result<std::vector<Target>> match(const Target& target, Host& host) {
@@ -39,7 +42,8 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   for (const std::string& category : categories) {
     if (!is_category(category) || !glob_match(category_pattern, category)) continue;
     if (!is_glob(event_pattern)) {
-      if (host.list_directory(events + "/" + category + "/" + event_pattern)) matches.push_back({&tracepoint_provider, {category, event_pattern}});
+      if (host.list_directory(events + "/" + category + "/" + event_pattern))
+        matches.push_back({&tracepoint_provider, {category, event_pattern}});
       continue;
     }
     auto names = host.list_directory(events + "/" + category);
@@ -84,9 +88,7 @@ bool is_record_of(const btf* types, const btf_type* type, const std::vector<Form
   return btf_vlen(type) <= count + 2;
 }
 
-size_t common_prefix(std::string_view a, std::string_view b) {
-  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-}
+size_t common_prefix(std::string_view a, std::string_view b) { return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin()); }
 
 // The kernel structure that an event's record is. Events of a class share the class's structure, whose name nothing but its
 // members tells: of several with these members, the one whose name begins most like the event's.
@@ -118,10 +120,14 @@ Context syscall_context(const std::vector<FormatField>& fields, bool enter) {
   for (const FormatField& field : fields) {
     if (field.is_common || field.is_data_loc) continue;
     BytesAccess access{.offset = field.offset, .size = field.size, .core_type = enter ? "syscall_trace_enter" : "syscall_trace_exit"};
-    if (field.offset < first) access.core_member = "nr";
-    else if (enter && field.size == 8 && field.offset < first + 8 * slots) access.core_member = "args", access.core_index = static_cast<int>((field.offset - first) / 8);
-    else if (!enter && field.offset == first) access.core_member = "ret";
-    else continue;
+    if (field.offset < first)
+      access.core_member = "nr";
+    else if (enter && field.size == 8 && field.offset < first + 8 * slots)
+      access.core_member = "args", access.core_index = static_cast<int>((field.offset - first) / 8);
+    else if (!enter && field.offset == first)
+      access.core_member = "ret";
+    else
+      continue;
     context.args.push_back({field.name, CSpelling{field.type, field.size, field.is_signed}, access});
   }
   return context;
@@ -153,8 +159,10 @@ Result<Context> context(const Target& target, Host& host) {
       access.core_member = btf__name_by_offset(types, member->name_off);
       if (!field.is_data_loc) field_type = BtfTypeId{member->type, ""};
     }
-    if (field.is_data_loc) made.args.push_back({field.name, field_type, DataLocAccess{access}});
-    else made.args.push_back({field.name, field_type, access});
+    if (field.is_data_loc)
+      made.args.push_back({field.name, field_type, DataLocAccess{access}});
+    else
+      made.args.push_back({field.name, field_type, access});
   }
   return made;
 }
@@ -163,7 +171,8 @@ Result<std::vector<Link>> attach(const Provider::AttachRequest& request, Host& h
   std::vector<Link> links;
   for (size_t i = 0; i < request.matches.size(); ++i) {
     const Target& target = request.matches[i];
-    AWL_TRY(link, host.attach_tracepoint(request.program, target.parts[0], target.parts[1], request.cookies ? request.first_cookie + i : 0));
+    AWL_TRY(link,
+            host.attach_tracepoint(request.program, target.parts[0], target.parts[1], request.cookies ? request.first_cookie + i : 0));
     links.push_back(std::move(link));
   }
   return links;
@@ -182,7 +191,9 @@ const Provider tracepoint_provider{
     .match = match,
     .context = context,
     .context_is_args = true,
-    .section = [](const Target& target) -> std::string { return is_glob(target.text()) ? "tracepoint" : fmt::format("tracepoint/{}/{}", target.parts[0], target.parts[1]); },
+    .section = [](const Target& target) -> std::string {
+      return is_glob(target.text()) ? "tracepoint" : fmt::format("tracepoint/{}/{}", target.parts[0], target.parts[1]);
+    },
     .attach = attach,
     .list = list,
     .pid_by_predicate = true,

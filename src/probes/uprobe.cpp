@@ -14,7 +14,8 @@ const Provider uprobe_provider{
     .doc = "Entry of a function in a program or library, or an instruction in it. Arguments are in arg0, arg1 ...",
     .example = "uprobe:libc:malloc { @bytes = hist(arg0); }",
     .expand = Expand::one_program,
-    .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_user_function(uprobe_provider, false, parts, span, diagnostics); },
+    .parse = [](std::span<const std::string> parts, Span span,
+                Diagnostics& diagnostics) { return parse_user_function(uprobe_provider, false, parts, span, diagnostics); },
     .match = match_user_function,
     .context = [](const Target&, Host&) -> Result<Context> { return register_context(false, true); },
     // Without a target: that is resolved where the program runs.

@@ -14,7 +14,8 @@ const Provider uretprobe_provider{
     .doc = "Return of a function in a program or library. The result is in retval.",
     .example = "uretprobe:libc:malloc /retval == 0/ { @failed[comm] = count(); }",
     .expand = Expand::one_program,
-    .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_user_function(uretprobe_provider, true, parts, span, diagnostics); },
+    .parse = [](std::span<const std::string> parts, Span span,
+                Diagnostics& diagnostics) { return parse_user_function(uretprobe_provider, true, parts, span, diagnostics); },
     .match = match_user_function,
     .context = [](const Target&, Host&) -> Result<Context> { return register_context(true, true); },
     // Without a target: that is resolved where the program runs.

@@ -18,8 +18,10 @@ void glob_files(const std::string& folder, std::string_view pattern, Host& host,
   const size_t slash = pattern.find('/');
   const std::string_view name = pattern.substr(0, slash);
   const auto follow = [&](const std::string& path) {
-    if (slash != std::string_view::npos) glob_files(path + "/", pattern.substr(slash + 1), host, found);
-    else if (host.is_executable(path) || host.find_binary(path, std::nullopt)) found.push_back(path);
+    if (slash != std::string_view::npos)
+      glob_files(path + "/", pattern.substr(slash + 1), host, found);
+    else if (host.is_executable(path) || host.find_binary(path, std::nullopt))
+      found.push_back(path);
   };
   if (!is_glob(name)) return follow(folder + std::string(name));
   const auto entries = host.list_directory(folder.empty() ? "." : folder);
@@ -36,8 +38,10 @@ Result<std::vector<std::string>> find_binaries(const std::string& written, Host&
     return paths;
   }
   auto path = host.find_binary(written, std::nullopt);
-  if (!path) return fail_text(path.error().code == ENOENT ? 0 : path.error().code, fmt::format("uprobe target file '{}' does not exist or is not executable", written),
-                              "give a path, a program in PATH, or a library name such as libc");
+  if (!path)
+    return fail_text(path.error().code == ENOENT ? 0 : path.error().code,
+                     fmt::format("uprobe target file '{}' does not exist or is not executable", written),
+                     "give a path, a program in PATH, or a library name such as libc");
   paths.push_back(std::move(*path));
   return paths;
 }
@@ -62,7 +66,8 @@ Result<uint64_t> file_offset(const Target& target, Host& host) {
   AWL_TRY(symbols, host.elf_functions(path));
   const ElfSymbol* symbol = find_symbol(symbols, split->function);
   if (!symbol) return fail(ENOENT, "'{}' has no function '{}'", path, split->function);
-  if (split->offset != 0 && split->offset >= symbol->size) return fail(0, "Offset outside the function bounds ('{}' size is {})", split->function, symbol->size);
+  if (split->offset != 0 && split->offset >= symbol->size)
+    return fail(0, "Offset outside the function bounds ('{}' size is {})", split->function, symbol->size);
   return symbol->file_offset + split->offset;
 }
 
@@ -70,10 +75,12 @@ bool use_multi(std::span<const Target> matches, Host& host) { return matches.siz
 
 }  // namespace
 
-std::optional<Target> parse_user_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
+std::optional<Target> parse_user_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span,
+                                          Diagnostics& diagnostics) {
   if (!check_part_count(provider, parts, 2, 3, span, diagnostics)) return std::nullopt;
   if (parts.size() == 3) {
-    diagnostics.report<Diag::probe_function_missing>(span, provider.name).hint("demangled C++ names (cpp:\"...\") are not supported yet: give the mangled name");
+    diagnostics.report<Diag::probe_function_missing>(span, provider.name)
+        .hint("demangled C++ names (cpp:\"...\") are not supported yet: give the mangled name");
     return std::nullopt;
   }
   if (parts[0].empty() || parts[1].empty()) {
@@ -86,8 +93,10 @@ std::optional<Target> parse_user_function(const Provider& provider, bool ret, st
   if (is_address(place)) {
     const auto address = parse_unsigned(place);
     if (address && *address != 0) return target;
-    if (address) diagnostics.report<Diag::probe_function_missing>(span, provider.name);
-    else diagnostics.report<Diag::probe_address>(span, address.error());
+    if (address)
+      diagnostics.report<Diag::probe_function_missing>(span, provider.name);
+    else
+      diagnostics.report<Diag::probe_address>(span, address.error());
     return std::nullopt;
   }
   const auto split = split_offset(place);
@@ -133,7 +142,8 @@ Result<std::vector<Target>> match_user_function(const Target& target, Host& host
 
 Result<> prepare_user_functions(bpf_program* program, std::span<const Target> matches, Host& host) {
   if (!use_multi(matches, host)) return {};
-  if (const int error = bpf_program__set_expected_attach_type(program, BPF_TRACE_UPROBE_MULTI); error != 0) return fail(-error, "cannot make a program for several functions");
+  if (const int error = bpf_program__set_expected_attach_type(program, BPF_TRACE_UPROBE_MULTI); error != 0)
+    return fail(-error, "cannot make a program for several functions");
   return {};
 }
 
@@ -157,7 +167,8 @@ Result<std::vector<Link>> attach_user_functions(const Provider::AttachRequest& r
     size_t i = begin;
     for (; i < request.matches.size() && request.matches[i].parts[0] == path; ++i) {
       AWL_TRY(offset, file_offset(request.matches[i], host));
-      targets.push_back({.symbol = request.matches[i].parts[1], .offset = offset, .cookie = request.cookies ? request.first_cookie + i : 0});
+      targets.push_back(
+          {.symbol = request.matches[i].parts[1], .offset = offset, .cookie = request.cookies ? request.first_cookie + i : 0});
     }
     AWL_TRY(link, host.attach_uprobe_multi(request.program, path, targets, pid, ret));
     links.push_back(std::move(link));

@@ -4,7 +4,8 @@
 
 namespace awl {
 
-std::optional<Target> parse_user_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
+std::optional<Target> parse_user_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span,
+                                          Diagnostics& diagnostics);
 // {path, function[+offset] or address}; short names of libraries and programs are resolved to their paths.
 Result<std::vector<Target>> match_user_function(const Target& target, Host& host);
 // One multi link for each binary where the kernel has them and there are several matches.

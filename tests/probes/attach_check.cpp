@@ -20,8 +20,14 @@
 using namespace awl;
 
 extern "C" {
-[[gnu::noinline, gnu::used]] int awl_check_target(int n) { asm volatile(""); return n + 1; }
-[[gnu::noinline, gnu::used]] int awl_check_target_two(int n) { asm volatile(""); return n + 2; }
+[[gnu::noinline, gnu::used]] int awl_check_target(int n) {
+  asm volatile("");
+  return n + 1;
+}
+[[gnu::noinline, gnu::used]] int awl_check_target_two(int n) {
+  asm volatile("");
+  return n + 2;
+}
 }
 
 namespace {
@@ -41,7 +47,13 @@ struct Counter {
 // Adds 1, or the attach cookie, to the counter.
 std::vector<bpf_insn> counting(int map, bool cookie) {
   std::vector<bpf_insn> code;
-  const auto emit = [&](int op, int dst, int src, int off, int imm) { code.push_back({.code = static_cast<__u8>(op), .dst_reg = static_cast<__u8>(dst & 15), .src_reg = static_cast<__u8>(src & 15), .off = static_cast<__s16>(off), .imm = imm}); };
+  const auto emit = [&](int op, int dst, int src, int off, int imm) {
+    code.push_back({.code = static_cast<__u8>(op),
+                    .dst_reg = static_cast<__u8>(dst & 15),
+                    .src_reg = static_cast<__u8>(src & 15),
+                    .off = static_cast<__s16>(off),
+                    .imm = imm});
+  };
   if (cookie) {
     emit(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_attach_cookie);
     emit(BPF_ALU64 | BPF_MOV | BPF_X, 6, 0, 0, 0);
@@ -75,7 +87,8 @@ Result<int> load(const Target& target, std::span<const Target> matches, int map,
   }
   if (matches.size() > 1 && target.provider->prepare) {
     const bool kernel = section.starts_with("k");
-    if (host.has_feature(kernel ? Feature::kprobe_multi : Feature::uprobe_multi)) options.expected_attach_type = kernel ? BPF_TRACE_KPROBE_MULTI : BPF_TRACE_UPROBE_MULTI;
+    if (host.has_feature(kernel ? Feature::kprobe_multi : Feature::uprobe_multi))
+      options.expected_attach_type = kernel ? BPF_TRACE_KPROBE_MULTI : BPF_TRACE_UPROBE_MULTI;
   }
   const auto code = counting(map, cookie);
   char log[4096] = "";
@@ -147,7 +160,11 @@ Result<uint64_t> run(const Case& test, Host& host, size_t& count) {
     for (size_t i = 0; i < (each ? matches.size() : 1); ++i) {
       const auto served = each ? std::span(matches).subspan(i, 1) : std::span(matches);
       AWL_TRY(program, load(each ? matches[i] : *target, served, counter.map, test.cookie, host));
-      const Provider::AttachRequest request{.program = program, .matches = served, .cookies = test.cookie, .first_cookie = 1000, .pid = test.self_only ? std::optional<int>(getpid()) : std::nullopt};
+      const Provider::AttachRequest request{.program = program,
+                                            .matches = served,
+                                            .cookies = test.cookie,
+                                            .first_cookie = 1000,
+                                            .pid = test.self_only ? std::optional<int>(getpid()) : std::nullopt};
       auto attached = provider->attach(request, host);
       close(program);
       if (!attached) return std::unexpected(attached.error());
@@ -167,7 +184,8 @@ void check(const Case& test, Host& host) {
   const bool good = fired && *fired >= test.least && *fired <= test.most;
   failures += !good;
   printf("%-5s %-50s matches %zu, %s\n", good ? "ok" : "FAIL", test.text.c_str(), count,
-         fired ? fmt::format("counted {} (expected {} to {})", *fired, test.least, test.most).c_str() : (fired.error().text() + "; hint: " + fired.error().hint).c_str());
+         fired ? fmt::format("counted {} (expected {} to {})", *fired, test.least, test.most).c_str()
+               : (fired.error().text() + "; hint: " + fired.error().hint).c_str());
 }
 
 }  // namespace
@@ -199,7 +217,11 @@ int main(int argc, char** argv) {
       {"uprobe:" + self + ":awl_check_target*", call_target, 100, 100},
       {"uretprobe:" + self + ":awl_check_target*", call_target, 100, 100},
       {"uretprobe:" + self + ":awl_check_target_two", call_target, 50, 50, false, true},
-      {"uprobe:libc:getppid", [] { for (int i = 0; i < 50; ++i) getppid(); }, 50},
+      {"uprobe:libc:getppid",
+       [] {
+         for (int i = 0; i < 50; ++i) getppid();
+       },
+       50},
   };
   if (access("/sys/bus/event_source/devices/kprobe", F_OK) == 0) {
     cases.push_back({"kprobe:vfs_read", read_zeros, 50});

@@ -89,13 +89,15 @@ TEST(Codec, UnknownMembersAreSkipped) {
 
 TEST(Codec, WrongKindsNameThePlace) {
   // {"format": 1, "programs": [7]}
-  const auto decoded = decode(Bytes{0xa2, 0x66, 'f', 'o', 'r', 'm', 'a', 't', 0x01, 0x68, 'p', 'r', 'o', 'g', 'r', 'a', 'm', 's', 0x81, 0x07});
+  const auto decoded =
+      decode(Bytes{0xa2, 0x66, 'f', 'o', 'r', 'm', 'a', 't', 0x01, 0x68, 'p', 'r', 'o', 'g', 'r', 'a', 'm', 's', 0x81, 0x07});
   ASSERT_FALSE(decoded);
   EXPECT_THAT(decoded.error().text(), HasSubstr("programs[0]: expected a table, found number"));
 }
 
 TEST(Validate, PlacesInMessages) {
-  EXPECT_THAT(complaint([](Meta& m) { m.sites[0].args[1].offset = 21; }), HasSubstr("sites[0].args[1]: bytes 21 to 25 lie outside of the 24"));
+  EXPECT_THAT(complaint([](Meta& m) { m.sites[0].args[1].offset = 21; }),
+              HasSubstr("sites[0].args[1]: bytes 21 to 25 lie outside of the 24"));
   EXPECT_THAT(complaint([](Meta& m) { m.sites[0].args[1].offset = UINT32_MAX; }), HasSubstr("sites[0].args[1]"));
   EXPECT_THAT(complaint([](Meta& m) { m.sites[1].map = 3; }), HasSubstr("sites[1]: map 3 of 3"));
   EXPECT_THAT(complaint([](Meta& m) { m.sites[1].map = -2; }), HasSubstr("sites[1]"));
@@ -117,15 +119,19 @@ TEST(Validate, PlacesInMessages) {
 }
 
 TEST(Validate, Types) {
-  const auto with = [](Type type) { return complaint([&](Meta& m) { m.sites[0].payload = 64, m.sites[0].args[1] = element(16, std::move(type)); }); };
+  const auto with = [](Type type) {
+    return complaint([&](Meta& m) { m.sites[0].payload = 64, m.sites[0].args[1] = element(16, std::move(type)); });
+  };
   EXPECT_EQ(with(text(48)), "");
   EXPECT_THAT(with(integer(3)), HasSubstr("integer of 3 bytes"));
   EXPECT_THAT(with({.kind = Kind::kstack, .size = 16, .count = 127}), HasSubstr("kstack of 16 bytes, needs 1024"));
   EXPECT_THAT(with({.kind = Kind::inet, .size = 16}), HasSubstr("inet of 16 bytes"));
   EXPECT_THAT(with({.kind = Kind::count, .size = 8}), HasSubstr("count stands where only plain values may"));
-  EXPECT_THAT(with({.kind = Kind::array, .size = 16, .count = 5, .elements = {element(0, integer(4))}}), HasSubstr("5 elements of 4 bytes"));
+  EXPECT_THAT(with({.kind = Kind::array, .size = 16, .count = 5, .elements = {element(0, integer(4))}}),
+              HasSubstr("5 elements of 4 bytes"));
   EXPECT_THAT(with({.kind = Kind::array, .size = 16, .count = UINT32_MAX, .elements = {element(0, {})}}), HasSubstr("elements of 0 bytes"));
-  EXPECT_THAT(with({.kind = Kind::tuple, .size = 8, .elements = {element(4, integer(8))}}), HasSubstr("sites[0].args[1].elements[0]: bytes 4 to 12"));
+  EXPECT_THAT(with({.kind = Kind::tuple, .size = 8, .elements = {element(4, integer(8))}}),
+              HasSubstr("sites[0].args[1].elements[0]: bytes 4 to 12"));
   EXPECT_THAT(with({.kind = Kind::integer, .size = 8, .elements = {element(0, integer(8))}}), HasSubstr("integer with elements"));
   Element bits = element(0, integer(4));
   bits.bit_offset = 30, bits.bit_size = 7;
@@ -179,7 +185,8 @@ TEST(Open, WhatIsWrong) {
 TEST(Open, EveryTruncationIsAnError) {
   const Meta meta = sample_meta();
   const Bytes object = sample_object(meta, encode(meta));
-  for (size_t size = 0; size < object.size(); ++size) EXPECT_FALSE(open(Bytes(object.begin(), object.begin() + static_cast<ptrdiff_t>(size)))) << size;
+  for (size_t size = 0; size < object.size(); ++size)
+    EXPECT_FALSE(open(Bytes(object.begin(), object.begin() + static_cast<ptrdiff_t>(size)))) << size;
 }
 
 TEST(OpenFile, Files) {

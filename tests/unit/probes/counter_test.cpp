@@ -29,7 +29,8 @@ TEST(Counter, Attach) {
 TEST(Counter, List) {
   FakeHost host;
   EXPECT_THAT(list_probes("software:*", false, host).value(), Contains("software:cpu-clock:"));
-  EXPECT_THAT(list_probes("h:*cycles", false, host).value(), testing::ElementsAre("hardware:bus-cycles:", "hardware:cpu-cycles:", "hardware:cycles:", "hardware:ref-cycles:"));
+  EXPECT_THAT(list_probes("h:*cycles", false, host).value(),
+              testing::ElementsAre("hardware:bus-cycles:", "hardware:cpu-cycles:", "hardware:cycles:", "hardware:ref-cycles:"));
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ TEST(Timer, Mistakes) {
   EXPECT_EQ(normalised("interval:5q"), "Invalid rate of interval probe: invalid trailing bytes: 5q\n");
   EXPECT_EQ(normalised("interval:5ns"), "Invalid rate of interval probe. Minimum is 1000 or 1us. Found: 5 nanoseconds\n");
   EXPECT_EQ(normalised("profile:5"), "Invalid rate of profile probe. Minimum is 1000 or 1us. Found: 5 nanoseconds\n");
-  EXPECT_THAT(normalised("interval:hz:18446744073709551616"), HasSubstr("overflow error, maximum value is 18446744073709551615: 18446744073709551616"));
+  EXPECT_THAT(normalised("interval:hz:18446744073709551616"),
+              HasSubstr("overflow error, maximum value is 18446744073709551615: 18446744073709551616"));
   EXPECT_THAT(normalised("interval:s:99999999999"), HasSubstr("longer than 292 years"));
   EXPECT_THAT(normalised("interval:99999999999999d"), HasSubstr("overflow error"));
 }
@@ -46,7 +47,7 @@ TEST(Timer, Attach) {
   EXPECT_EQ(attachments_of("interval:s:2", host, false, 77), "perf_event type 1 config 0 period 2000000000 frequency 0 pid -1 cpus 0\n");
   EXPECT_EQ(attachments_of("profile:hz:99", host), "perf_event type 1 config 0 period 0 frequency 99 pid -1 cpus 0 2 3\n");
   EXPECT_EQ(attachments_of("profile:us:50", host, false, 77), "perf_event type 1 config 0 period 50000 frequency 0 pid 77 cpus\n");
-  EXPECT_EQ(host.detached.size(), 3u);
+  EXPECT_EQ(host.detached.size(), 4u);
 }
 
 TEST(Special, BeginAndEnd) {

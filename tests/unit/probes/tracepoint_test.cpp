@@ -10,11 +10,13 @@ using testing::HasSubstr;
 
 uint32_t id_of(const btf* types, const char* name) { return static_cast<uint32_t>(btf__find_by_name(types, name)); }
 
-// Structures of events: a class that sched_wakeup is of, another with the same members, and one that has its event's name but other members.
+// Structures of events: a class that sched_wakeup is of, another with the same members, and one that has its event's name but other
+// members.
 btf* event_types() {
   btf* types = make_sample_btf();
   const int entry = btf__add_struct(types, "trace_entry", 8);
-  const int character = static_cast<int>(id_of(types, "char")), number = static_cast<int>(id_of(types, "int")), word = static_cast<int>(id_of(types, "u32"));
+  const int character = static_cast<int>(id_of(types, "char")), number = static_cast<int>(id_of(types, "int")),
+            word = static_cast<int>(id_of(types, "u32"));
   const int comm = btf__add_array(types, number, character, 16), rest = btf__add_array(types, number, character, 0);
   const auto wakeup = [&](const char* name) {
     btf__add_struct(types, name, 28);
@@ -121,7 +123,8 @@ TEST(Tracepoint, SystemCalls) {
 TEST(Tracepoint, Attach) {
   FakeHost host;
   add_events(host);
-  EXPECT_EQ(attachments_of("tracepoint:sched:*", host, true), "tracepoint sched:sched_switch cookie 10\ntracepoint sched:sched_wakeup cookie 11\n");
+  EXPECT_EQ(attachments_of("tracepoint:sched:*", host, true),
+            "tracepoint sched:sched_switch cookie 10\ntracepoint sched:sched_wakeup cookie 11\n");
   EXPECT_EQ(attachments_of("tracepoint:sched:*", host), "tracepoint sched:sched_switch cookie 0\ntracepoint sched:sched_wakeup cookie 0\n");
   host.refuse = "sched_wakeup";
   host.detached.clear();
@@ -136,10 +139,11 @@ TEST(Tracepoint, Section) {
 }
 
 TEST(Format, OddLines) {
-  const auto fields = parse_tracefs_format("\tfield:u8 a[2][3];\toffset:8;\tsize:6;\tsigned:0;\n"
-                                   "\tfield:struct x *p;\toffset:16;\tsize:8;\tsigned:0;\n"
-                                   "\tfield:nonsense\n\tfield:;\toffset:1;\tsize:1;\n\tfield:int x;\toffset:q;\tsize:4;\n"
-                                   "\tfield:__rel_loc char[] r;\toffset:24;\tsize:4;\tsigned:0;\nprint fmt: field:int y;offset:1;size:2;\n");
+  const auto fields = parse_tracefs_format(
+      "\tfield:u8 a[2][3];\toffset:8;\tsize:6;\tsigned:0;\n"
+      "\tfield:struct x *p;\toffset:16;\tsize:8;\tsigned:0;\n"
+      "\tfield:nonsense\n\tfield:;\toffset:1;\tsize:1;\n\tfield:int x;\toffset:q;\tsize:4;\n"
+      "\tfield:__rel_loc char[] r;\toffset:24;\tsize:4;\tsigned:0;\nprint fmt: field:int y;offset:1;size:2;\n");
   ASSERT_EQ(fields.size(), 2u);
   EXPECT_EQ(fields[0].type, "u8[2][3]");
   EXPECT_EQ(fields[1].name, "p");

@@ -47,11 +47,13 @@ TEST_F(UserFunction, Attach) {
   EXPECT_EQ(attachments_of("uprobe:libc:malloc+4", host, false, 7), "uprobe /lib/libc.so.6+0x2004 pid 7 cookie 0\n");
   EXPECT_EQ(attachments_of("uretprobe:libc:malloc", host), "uretprobe /lib/libc.so.6+0x2000 pid -1 cookie 0\n");
   EXPECT_EQ(attachments_of("uprobe:libc:0x77", host), "uprobe /lib/libc.so.6+0x77 pid -1 cookie 0\n");
-  EXPECT_THAT(attachments_of("uprobe:libc:malloc+100", host), HasSubstr("error: Offset outside the function bounds ('malloc' size is 100)"));
+  EXPECT_THAT(attachments_of("uprobe:libc:malloc+100", host),
+              HasSubstr("error: Offset outside the function bounds ('malloc' size is 100)"));
   EXPECT_EQ(attachments_of("uprobe:/lib/lib*:mall*", host, true, 9),
             "uprobe_multi /lib/libc.so.6 pid 9 0x2000=10 0x3000=11\nuprobe_multi /lib/libm.so.6 pid 9 0x9000=12\n");
   host.features.erase(Feature::uprobe_multi);
-  EXPECT_EQ(attachments_of("uprobe:libc:mall*", host, true), "uprobe /lib/libc.so.6+0x2000 pid -1 cookie 10\nuprobe /lib/libc.so.6+0x3000 pid -1 cookie 11\n");
+  EXPECT_EQ(attachments_of("uprobe:libc:mall*", host, true),
+            "uprobe /lib/libc.so.6+0x2000 pid -1 cookie 10\nuprobe /lib/libc.so.6+0x3000 pid -1 cookie 11\n");
 }
 
 TEST_F(UserFunction, Registers) {
@@ -63,7 +65,9 @@ TEST_F(UserFunction, Listing) {
   add_events(host);
   host.vmlinux = make_sample_btf();
   host.functions = {"tcp_close", "vfs_read"};
-  const auto list = [&](const std::string& search, bool verbose = false) { return list_probes(search, verbose, host).value_or(std::vector<std::string>{"error"}); };
+  const auto list = [&](const std::string& search, bool verbose = false) {
+    return list_probes(search, verbose, host).value_or(std::vector<std::string>{"error"});
+  };
   EXPECT_THAT(list("uprobe:/lib/libc.so.6:*alloc"), ElementsAre("uprobe:/lib/libc.so.6:calloc", "uprobe:/lib/libc.so.6:malloc"));
   EXPECT_THAT(list("t:sched_sw*"), ElementsAre("tracepoint:sched:sched_switch"));
   EXPECT_THAT(list("sched_switch"), ElementsAre("rawtracepoint:vmlinux:sched_switch", "tracepoint:sched:sched_switch"));
@@ -73,7 +77,8 @@ TEST_F(UserFunction, Listing) {
   EXPECT_THAT(list("nosuch:*"), ElementsAre());
   EXPECT_THAT(list("fexit:vfs_read", true),
               ElementsAre("fexit:vmlinux:vfs_read", "    struct task_struct * file", "    char * buf", "    u64 count", "    int retval"));
-  EXPECT_THAT(list("kprobe:vfs_read", true), ElementsAre("kprobe:vfs_read", "    struct task_struct * arg0", "    char * arg1", "    u64 arg2"));
+  EXPECT_THAT(list("kprobe:vfs_read", true),
+              ElementsAre("kprobe:vfs_read", "    struct task_struct * arg0", "    char * arg1", "    u64 arg2"));
   EXPECT_THAT(list("t:irq:*", true), ElementsAre("tracepoint:irq:irq_handler_entry", "    int irq", "    __data_loc char[] name"));
   EXPECT_THAT(list("t:sched:sched_wakeup", true), ElementsAre("tracepoint:sched:sched_wakeup", "    char comm[16]", "    pid_t pid"));
   host.tracefs_path.clear();

@@ -53,7 +53,8 @@ inline std::string attachments_of(std::string_view text, FakeHost& host, bool co
   const auto matches = parsed.target->provider->match(*parsed.target, host);
   if (!matches) return "error: " + matches.error().text();
   host.attached.clear();
-  const auto links = parsed.target->provider->attach({.program = 5, .matches = *matches, .cookies = cookies, .first_cookie = 10, .pid = pid}, host);
+  const auto links =
+      parsed.target->provider->attach({.program = 5, .matches = *matches, .cookies = cookies, .first_cookie = 10, .pid = pid}, host);
   if (!links) return "error: " + links.error().text();
   std::string joined;
   for (const std::string& line : host.attached) joined += line + "\n";
@@ -83,11 +84,14 @@ inline void add_events(FakeHost& host) {
   add_event(host, "sched", "sched_wakeup",
             "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n");
   add_event(host, "sched", "sched_switch", "\tfield:long prev_state;\toffset:8;\tsize:8;\tsigned:1;\n");
-  add_event(host, "irq", "irq_handler_entry", "\tfield:int irq;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:__data_loc char[] name;\toffset:12;\tsize:4;\tsigned:0;\n");
+  add_event(host, "irq", "irq_handler_entry",
+            "\tfield:int irq;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:__data_loc char[] name;\toffset:12;\tsize:4;\tsigned:0;\n");
   add_event(host, "syscalls", "sys_enter_openat",
-            "\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:int dfd;\toffset:16;\tsize:8;\tsigned:0;\n\tfield:const char * filename;\toffset:24;\tsize:8;\tsigned:0;\n"
+            "\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:int dfd;\toffset:16;\tsize:8;\tsigned:0;\n\tfield:const "
+            "char * filename;\toffset:24;\tsize:8;\tsigned:0;\n"
             "\tfield:__data_loc char[] __filename_val;\toffset:32;\tsize:4;\tsigned:0;\n");
-  add_event(host, "syscalls", "sys_exit_openat", "\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:long ret;\toffset:16;\tsize:8;\tsigned:1;\n");
+  add_event(host, "syscalls", "sys_exit_openat",
+            "\tfield:int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;\n\tfield:long ret;\toffset:16;\tsize:8;\tsigned:1;\n");
   add_event(host, "ftrace", "function", "");
 }
 
