@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "probes/dwarf.h"
 #include "probes/host.h"
 
 namespace awl {
@@ -31,6 +32,7 @@ class FakeHost : public Host {
   std::map<std::string, uint64_t> symbols;
   std::map<std::string, std::vector<ElfSymbol>> elf;  // path -> functions
   std::map<std::string, std::string> binaries;        // short name -> path
+  std::map<std::string, std::shared_ptr<DwarfFile>> debug;  // path -> debug information
   std::set<Feature> features{Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch};
   std::string tracefs_path = "/sys/kernel/tracing";   // empty: not mounted
   std::vector<int> cpus{0, 1};
@@ -92,6 +94,11 @@ class FakeHost : public Host {
   Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override {
     auto found = elf.find(path);
     if (found == elf.end()) return fail(ENOENT, "cannot open '{}'", path);
+    return found->second;
+  }
+  Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) override {
+    auto found = debug.find(path);
+    if (found == debug.end()) return fail(0, "no debuginfo found for {}", path);
     return found->second;
   }
   Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) override {

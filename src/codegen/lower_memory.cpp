@@ -198,6 +198,12 @@ Value Lowering::access(const Access& access) {
                         },
                         [&](const DataLocAccess& a) { return emit.resize(access_place(Access(a)).address, 64, false); },
                         [&](const FunctionIpAccess&) { return function_address(); },
+                        [&](const RegistersAccess& a) { return emit.context_load(64, a.offsets.front()); },
+                        [&](const StackAccess&) {
+                          Value slot = memory(8);
+                          probe_read(slot, 8, access_place(access).address, true);
+                          return emit.load(slot, 64);
+                        },
                     },
                     access);
 }
@@ -216,6 +222,15 @@ Place Lowering::access_place(const Access& access) {
       if (Type structure = types.find_structure(bytes->core_type))
         if (const Member* member = types.member(structure, bytes->core_member)) distance = emit.field_offset(structure, *member);
     return {emit.offset(emit.context(), distance), Memory::kernel};
+  }
+  if (auto* registers = std::get_if<RegistersAccess>(&access)) {
+    Value copy = memory(static_cast<uint32_t>(registers->offsets.size()) * 8);
+    for (uint32_t i = 0; i < registers->offsets.size(); ++i) emit.store(copy, emit.context_load(64, registers->offsets[i]), i * 8);
+    return {copy, Memory::own};
+  }
+  if (auto* stack = std::get_if<StackAccess>(&access)) {
+    constexpr uint32_t stack_pointer = 152;  // struct pt_regs of x86-64
+    return {emit.to_address(emit.binary(Op::add, emit.context_load(64, stack_pointer), emit.imm(stack->offset))), Memory::user};
   }
   return {emit.to_address(this->access(access)), Memory::kernel};
 }

@@ -143,6 +143,12 @@ Result<bool> take_own_option(int code, const char* value, Options& options) {
     case option_mode: return done(take_mode(value, options));
     case option_json: options.json = true; return true;
     case option_debuginfo:
+      for (std::string_view rest = value; !rest.empty();) {
+        size_t colon = std::min(rest.find(':'), rest.size());
+        if (colon) options.run.host.debug_folders.emplace_back(rest.substr(0, colon));
+        rest.remove_prefix(std::min(colon + 1, rest.size()));
+      }
+      return true;
     case option_dwarf_pid:
     case option_usdt_activation: return fail(0, "this option is not supported yet");
     default: return false;

@@ -15,6 +15,8 @@ struct btf;
 
 namespace awl {
 
+class DwarfFile;
+
 // A live attachment (or several); destroying it detaches. Move-only.
 class Link {
  public:
@@ -87,6 +89,8 @@ class Host {
   // --- binaries ---
   // Function symbols of an ELF file (.symtab, .dynsym), sorted by name, duplicates removed.
   virtual Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) = 0;
+  // The debug information of an ELF file, its own or in a separate file. Kept open.
+  virtual Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) = 0;
   // Where the code at an address (as in the symbol table) is in the file.
   virtual Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) = 0;
   // A library or program name as the loader and PATH would find it ("libc" -> ".../libc.so.6", "bash" -> "/usr/bin/bash").
@@ -110,6 +114,7 @@ class Host {
 struct HostOptions {
   std::string btf_file;                  // instead of the running kernel's BTF
   std::string traceable_functions_file;  // --traceable-functions
+  std::vector<std::string> debug_folders;  // --debuginfo
   std::vector<Feature> without;          // --no-feature
 };
 std::unique_ptr<Host> make_linux_host(HostOptions options);

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "probes/dwarf.h"
 #include "probes/linux_host.h"
 
 namespace awl {
@@ -117,10 +118,22 @@ Result<const ElfFacts*> LinuxHost::elf_facts(const std::string& path) {
   if (!file.elf || elf_kind(file.elf) != ELF_K_ELF) return fail(0, "'{}' is no ELF file", path);
   ElfFacts facts;
   read_segments(file.elf, facts);
+  bool has_symbols = false;
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(file.elf, section));) {
     GElf_Shdr header;
-    if (gelf_getshdr(section, &header) && (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
-      read_symbols(file.elf, section, header, facts);
+    if (!gelf_getshdr(section, &header) || (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM)) continue;
+    has_symbols |= header.sh_type == SHT_SYMTAB;
+    read_symbols(file.elf, section, header, facts);
+  }
+  // What was stripped off may be in a separate file.
+  if (!has_symbols) {
+    OpenElf separate;
+    if (const std::string debug = find_debug_file(path, options_.debug_folders); !debug.empty()) separate.fd = open(debug.c_str(), O_RDONLY | O_CLOEXEC);
+    if (separate.fd >= 0) separate.elf = elf_begin(separate.fd, ELF_C_READ_MMAP, nullptr);
+    for (Elf_Scn* section = nullptr; separate.elf && (section = elf_nextscn(separate.elf, section));) {
+      GElf_Shdr header;
+      if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB) read_symbols(separate.elf, section, header, facts);
+    }
   }
   const auto key = [](const ElfSymbol& symbol) { return std::tie(symbol.name, symbol.address); };
   std::ranges::sort(facts.functions, {}, key);
@@ -131,6 +144,12 @@ Result<const ElfFacts*> LinuxHost::elf_facts(const std::string& path) {
 Result<std::vector<ElfSymbol>> LinuxHost::elf_functions(const std::string& path) {
   AWL_TRY(facts, elf_facts(path));
   return facts->functions;
+}
+
+Result<std::shared_ptr<DwarfFile>> LinuxHost::debug_information(const std::string& path) {
+  if (const auto found = debug_.find(path); found != debug_.end()) return found->second;
+  AWL_TRY(file, DwarfFile::open(path, options_.debug_folders));
+  return debug_[path] = std::move(file);
 }
 
 Result<uint64_t> LinuxHost::elf_file_offset(const std::string& path, uint64_t address) {

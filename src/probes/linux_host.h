@@ -40,6 +40,7 @@ class LinuxHost final : public Host {
   bool has_feature(Feature feature) override;
 
   Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override;
+  Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) override;
   Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) override;
   Result<std::string> find_binary(const std::string& name, std::optional<int> pid) override;
 
@@ -74,6 +75,7 @@ class LinuxHost final : public Host {
   std::optional<std::vector<std::pair<std::string, uint64_t>>> symbols_;
   std::map<Feature, bool> features_;
   std::map<std::string, ElfFacts> elf_;
+  std::map<std::string, std::shared_ptr<DwarfFile>> debug_;
   std::map<std::string, PerfUnit> perf_units_;
 };
 

@@ -78,12 +78,28 @@ Declaration declare(const btf* types, uint32_t id, int depth = 0) {
   }
 }
 
+std::string dwarf_text(DwarfFile& file, DwarfTypeId id, int depth = 0) {
+  const DwarfType type = file.type(id);
+  switch (type.kind) {
+    case DwarfType::Kind::pointer: {
+      std::string inner = depth < 8 && type.element ? dwarf_text(file, type.element, depth + 1) : "void";
+      return inner + (inner.ends_with('*') ? "*" : " *");
+    }
+    case DwarfType::Kind::array: return fmt::format("{}[{}]", depth < 8 ? dwarf_text(file, type.element, depth + 1) : "?", fmt::join(type.counts, "]["));
+    case DwarfType::Kind::structure: return fmt::format("{} {}", type.is_union ? "union" : "struct", type.name);
+    case DwarfType::Kind::enumeration: return "enum " + type.name;
+    case DwarfType::Kind::none: return "void";
+    default: return basic_name(type.name);
+  }
+}
+
 std::string field_text(const ContextField& field, Host& host) {
   if (const auto* spelled = std::get_if<CSpelling>(&field.type)) {
     if (std::holds_alternative<DataLocAccess>(field.access)) return fmt::format("__data_loc {} {}", spelled->text, field.name);
     const size_t bracket = std::min(spelled->text.find('['), spelled->text.size());
     return fmt::format("{} {}{}", spelled->text.substr(0, bracket), field.name, spelled->text.substr(bracket));
   }
+  if (const auto* value = std::get_if<DwarfValue>(&field.type)) return fmt::format("{}{} {}", dwarf_text(*value->type.file, value->type.type), value->pointer ? " *" : "", field.name);
   const auto& id = std::get<BtfTypeId>(field.type);
   const auto types = id.module.empty() ? host.kernel_btf() : host.module_btf(id.module);
   if (!types) return "? " + field.name;
@@ -124,6 +140,7 @@ std::vector<std::string> describe_arguments(const Target& target, Host& host) {
   if (!target.provider->context) return lines;
   auto context = target.provider->context(target, host);
   if (!context) return lines;
+  if (target.provider->arguments && !target.provider->arguments(target, host, *context)) return lines;
   for (const ContextField& field : context->args) lines.push_back(field_text(field, host));
   if (context->retval && context->has_args) lines.push_back(field_text(*context->retval, host));
   if (!lines.empty() || !context->registers || context->user_pointers || context->retval) return lines;

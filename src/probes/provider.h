@@ -11,6 +11,7 @@
 
 #include "base/diagnostics.h"
 #include "base/result.h"
+#include "probes/dwarf.h"
 #include "probes/host.h"
 
 struct bpf_program;
@@ -38,17 +39,21 @@ struct BytesAccess {                                    // `size` bytes of the c
   int core_index = -1;
 };
 struct DataLocAccess { BytesAccess word; };             // u32 (length << 16 | offset from the context) for bytes that follow
+// For functions of programs, where the context is struct pt_regs:
+struct RegistersAccess { std::vector<uint32_t> offsets; };  // a value in memory form: 8 bytes of struct pt_regs at each offset, one behind the other
+struct StackAccess { uint32_t offset = 0; };            // at the traced program's stack pointer plus `offset`
 struct FunctionIpAccess {};                             // address of the traced function (bpf_get_func_ip where there is, else from ip)
-using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess>;
+using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess, RegistersAccess, StackAccess>;
 
-// The type of a context value: a BTF type id in the kernel's BTF (module: of that module's split BTF), or a C spelling as tracefs prints it.
+// The type of a context value: a type out of a program's debug information (`pointer`: the address of such a value), a BTF type id in the kernel's BTF (module: of that module's split BTF), or a C spelling as tracefs prints it.
 struct BtfTypeId { uint32_t id = 0; std::string module; };
 struct CSpelling {
   std::string text;      // "unsigned int", "const char *", "pid_t", "char[16]", "__data_loc char[]" is given as "char[]"
   uint32_t size = 0;     // bytes, of the whole
   bool is_signed = false;
 };
-using ContextType = std::variant<BtfTypeId, CSpelling>;
+struct DwarfValue { DwarfTypeRef type; bool pointer = false; };
+using ContextType = std::variant<BtfTypeId, CSpelling, DwarfValue>;
 
 struct ContextField {
   std::string name;
@@ -59,6 +64,7 @@ struct ContextField {
 // What a program attached to one target can see.
 struct Context {
   std::vector<ContextField> args;        // args.NAME in order
+  std::vector<std::pair<std::string, std::string>> unreadable;  // arguments that no program can read: name, and why
   bool has_args = false;                 // false: `args` is refused for this kind
   std::vector<Access> positional;        // arg0 ..., each a u64
   std::optional<ContextField> retval;
@@ -93,6 +99,8 @@ struct Provider {
   Result<Context> (*context)(const Target& target, Host& host) = nullptr;
   // context() tells nothing but `args`, at a cost (the kernel's types are read): not asked for bodies that do not use them.
   bool context_is_args = false;
+  // Fills in Context::args where looking them up costs something (a program's debug information): asked only for programs that use `args`.
+  Result<> (*arguments)(const Target& target, Host& host, Context& context) = nullptr;
   // The ELF section name that makes libbpf choose type and attach type, e.g. "kprobe/vfs_read", "tp_btf/sched_switch".
   std::string (*section)(const Target& target) = nullptr;
   // Before the object is loaded: sets what the attach mechanism wants (the type for multi links). May be null. `matches` is what attach() will get.

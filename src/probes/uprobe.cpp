@@ -17,7 +17,12 @@ const Provider uprobe_provider{
     .parse = [](std::span<const std::string> parts, Span span,
                 Diagnostics& diagnostics) { return parse_user_function(uprobe_provider, false, parts, span, diagnostics); },
     .match = match_user_function,
-    .context = [](const Target&, Host&) -> Result<Context> { return register_context(false, true); },
+    .context = [](const Target&, Host&) -> Result<Context> {
+      Context context = register_context(false, true);
+      context.has_args = true;
+      return context;
+    },
+    .arguments = user_function_arguments,
     // Without a target: that is resolved where the program runs.
     .section = [](const Target&) -> std::string { return "uprobe"; },
     .prepare = prepare_user_functions,

@@ -140,6 +140,36 @@ Result<std::vector<Target>> match_user_function(const Target& target, Host& host
   return matches;
 }
 
+Result<> user_function_arguments(const Target& target, Host& host, Context& context) {
+  const std::string refused = fmt::format("Could not parse arguments of \"{}\"", target.text());
+  const std::string& place = target.parts[1];
+  if (is_address(place) || place.find('+') != std::string::npos)
+    return fail_text(0, refused + ": it is not a function's entry", "arguments are known where a function begins: leave out the offset");
+  auto symbols = host.elf_functions(target.parts[0]);
+  if (!symbols) return std::unexpected(std::move(symbols).error().context(refused));
+  const ElfSymbol* symbol = find_symbol(*symbols, place);
+  auto file = host.debug_information(target.parts[0]);
+  if (!file) return std::unexpected(std::move(file).error().context(refused));
+  auto function = (*file)->function(place, symbol ? std::optional(symbol->address) : std::nullopt);
+  if (!function) return std::unexpected(std::move(function).error().context(refused));
+  for (DwarfParameter& parameter : function->parameters) {
+    if (parameter.name.empty()) continue;
+    DwarfPlace& at = parameter.place;
+    const DwarfType type = (*file)->type(parameter.type);
+    const bool scalar = parameter.by_reference || (type.size <= 8 && type.kind != DwarfType::Kind::structure && type.kind != DwarfType::Kind::array && type.kind != DwarfType::Kind::bytes);
+    Access access;
+    if (at.kind == DwarfPlace::Kind::refused) {
+      context.unreadable.emplace_back(parameter.name, at.reason);
+      continue;
+    }
+    if (at.kind == DwarfPlace::Kind::stack) access = StackAccess{at.stack_offset};
+    else if (scalar) access = RegisterAccess{at.registers.front()};
+    else access = RegistersAccess{at.registers};
+    context.args.push_back({parameter.name, DwarfValue{{*file, parameter.type}, parameter.by_reference}, access});
+  }
+  return {};
+}
+
 Result<> prepare_user_functions(bpf_program* program, std::span<const Target> matches, Host& host) {
   if (!use_multi(matches, host)) return {};
   if (const int error = bpf_program__set_expected_attach_type(program, BPF_TRACE_UPROBE_MULTI); error != 0)

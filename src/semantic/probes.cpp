@@ -105,6 +105,8 @@ class Resolver {
       Result<Context> context = target.provider->context(match, *unit_->host);
       if (!context) return world(point, context.error());
       instance.context = std::move(*context);
+      if (uses_arguments_ && target.provider->arguments)
+        if (Result<> filled = target.provider->arguments(match, *unit_->host, instance.context); !filled) return world(point, filled.error());
     }
     if (probe.predicate) instance.predicate = ast::clone(*probe.predicate);
     instance.body = ast::clone(probe.body);

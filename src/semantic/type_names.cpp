@@ -100,6 +100,10 @@ Type resolve_type_name(Unit& unit, ast::TypeName& name, AddressSpace space, cons
 Type type_of_context(Unit& unit, const ContextType& type, const Context& context) {
   AddressSpace space = context.user_pointers ? AddressSpace::user : AddressSpace::kernel;
   if (auto* id = std::get_if<BtfTypeId>(&type)) return unit.types.from_btf(id->id, id->module, space, context.direct_loads);
+  if (auto* value = std::get_if<DwarfValue>(&type)) {
+    Type known = unit.types.from_dwarf(value->type, space);
+    return value->pointer ? unit.types.pointer(known, space) : known;
+  }
   const auto& c = std::get<CSpelling>(type);
   return parse_c(unit, c.text, c.size, c.is_signed, space);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "types/c_definitions.h"
+#include "types/dwarf_types.h"
 #include "types/kernel_types.h"
 
 namespace awl {
@@ -69,6 +70,7 @@ struct TypeTable::Hidden {
   std::unordered_multimap<size_t, Type> index;
   std::unique_ptr<KernelTypes> kernel;
   std::unique_ptr<CDefinitions> c;
+  std::unique_ptr<DwarfTypes> dwarf;
   struct Definition {
     std::function<std::vector<Member>()> fill;  // empty once asked
     std::vector<Member> members;
@@ -223,6 +225,11 @@ std::optional<Constant> TypeTable::find_constant(std::string_view name) { return
 Type TypeTable::from_btf(uint32_t id, const std::string& module, AddressSpace space, bool trusted) {
   return with_space(hidden_->kernel->type(id, module), space, trusted);
 }
+Type TypeTable::from_dwarf(const DwarfTypeRef& ref, AddressSpace space) {
+  if (!hidden_->dwarf) hidden_->dwarf = std::make_unique<DwarfTypes>(*this);
+  return hidden_->dwarf->type(ref, space);
+}
+
 std::vector<std::string_view> TypeTable::structure_names() {
   std::vector<std::string_view> names = hidden_->kernel->structure_names();
   if (hidden_->c) std::ranges::copy(hidden_->c->structure_names(), std::back_inserter(names));

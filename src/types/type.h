@@ -18,6 +18,7 @@ struct btf;
 namespace awl {
 
 class CDefinitions;
+struct DwarfTypeRef;
 struct Constant;
 
 using artifact::Kind;
@@ -108,6 +109,8 @@ class TypeTable {
   std::optional<std::pair<uint64_t, Type>> find_enumerator(std::string_view name);
   // A type of the kernel's (or a module's) BTF, typedefs and qualifiers resolved. `space` marks pointers without a tag of their own.
   Type from_btf(uint32_t id, const std::string& module, AddressSpace space, bool trusted = false);
+  // A type out of a program's debug information (see types/dwarf_types.h); `space` marks its pointers.
+  Type from_dwarf(const DwarfTypeRef& ref, AddressSpace space);
   // The same pointer with an address space, where it has none, and with or without trust; other types unchanged.
   Type with_space(Type t, AddressSpace space, bool trusted = false);
   // Names of the kernel's structures, for "did you mean".
