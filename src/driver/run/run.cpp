@@ -20,7 +20,8 @@ struct FileCloser {
 };
 using File = std::unique_ptr<std::FILE, FileCloser>;
 
-// SIGINT and SIGTERM as a descriptor while it lives; their default actions come back at its end.
+// SIGINT and SIGTERM as a descriptor while it lives. At its end their default actions come back, so that a further Ctrl-C ends
+// the process at once; only when none has come yet, the first one then does nothing: the end is under way already.
 class EndSignals {
  public:
   EndSignals() {
@@ -34,7 +35,14 @@ class EndSignals {
   ~EndSignals() {
     // What came meanwhile has done its work; left pending it would end the process now.
     signalfd_siginfo info;
-    while (read(fd_.get(), &info, sizeof info) > 0) {
+    bool came = false;
+    while (read(fd_.get(), &info, sizeof info) > 0) came = true;
+    if (!came) {
+      struct sigaction once {};
+      once.sa_handler = [](int) {};
+      once.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+      sigaction(SIGINT, &once, nullptr);
+      sigaction(SIGTERM, &once, nullptr);
     }
     sigprocmask(SIG_SETMASK, &before_, nullptr);
   }
