@@ -34,6 +34,11 @@ def two_cpus():
     return None if os.sysconf("SC_NPROCESSORS_ONLN") >= 2 else "one CPU"
 
 
+def kernel_symbol(name, reason):
+    with open("/proc/kallsyms", encoding="utf-8") as symbols:
+        return None if any(line.split()[2] == name for line in symbols) else reason
+
+
 FEATURES = {
     "tracepoint": lambda: exists(TRACING / "events/syscalls", "the kernel has no system call tracepoints"),
     "kprobe": lambda: exists("/sys/bus/event_source/devices/kprobe", "the kernel has no kprobes"),
@@ -41,6 +46,7 @@ FEATURES = {
     # fentry and fexit patch functions through ftrace.
     "fentry": lambda: reads(TRACING / "available_filter_functions", "the kernel cannot trace functions with ftrace"),
     "btf": lambda: exists("/sys/kernel/btf/vmlinux", "the kernel has no BTF"),
+    "percpu_lookup": lambda: kernel_symbol("bpf_map_lookup_percpu_elem", "programs cannot read other CPUs' map values"),
     "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
     "cgroup2": cgroup2,
     "two_cpus": two_cpus,
