@@ -26,6 +26,7 @@ import runner
 GUESTS = ["5.10", "6.1", "6.12", "latest"]
 GUEST_SLOWNESS = 5
 BOOTS = 6  # of one guest, at most
+VM_DIED = (124, 125)  # vm.sh's exit status when the guest ended before the command did, or did not come up
 
 
 class Totals(collections.Counter):
@@ -78,9 +79,9 @@ def run_guest(machine, kernel, folder, all_cases, name_filter):
         if boot > 1:
             print(f"{machine}: the guest died; boot {boot}, {len(pending(all_cases, machine, results, name_filter))} cases are left", flush=True)
         inside = runner_command(machine, f"/out/{results.name}", name_filter, "--slow", str(GUEST_SLOWNESS), "--alone")
-        subprocess.run(["bash", str(ROOT / "tests/vm/vm.sh"), str(kernel), "/", shlex.join(inside)],
-                       env={**os.environ, "VM_OUT": str(folder), "VM_TIMEOUT": "1200"}, check=False)
-        if not pending(all_cases, machine, results, name_filter):
+        done = subprocess.run(["bash", str(ROOT / "tests/vm/vm.sh"), str(kernel), "/", shlex.join(inside)],
+                              env={**os.environ, "VM_OUT": str(folder), "VM_TIMEOUT": "1200"}, check=False)
+        if done.returncode not in VM_DIED or not pending(all_cases, machine, results, name_filter):
             return
     print(f"{machine}: given up after {BOOTS} boots", flush=True)
 
