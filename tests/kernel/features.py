@@ -46,6 +46,8 @@ FEATURES = {
     # fentry and fexit patch functions through ftrace.
     "fentry": lambda: reads(TRACING / "available_filter_functions", "the kernel cannot trace functions with ftrace"),
     "btf": lambda: exists("/sys/kernel/btf/vmlinux", "the kernel has no BTF"),
+    # Many functions on one link; without it each is attached by itself, which takes a while.
+    "kprobe_multi": lambda: kernel_symbol("bpf_kprobe_multi_link_attach", "the kernel attaches functions one by one"),
     "percpu_lookup": lambda: kernel_symbol("bpf_map_lookup_percpu_elem", "programs cannot read other CPUs' map values"),
     "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
     "cgroup2": cgroup2,
