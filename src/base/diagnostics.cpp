@@ -56,12 +56,15 @@ Diagnostic& Diagnostic::hint(std::string message) {
 }
 
 Diagnostic& Diagnostics::add(Diag id, Severity severity, Span span, std::string text) {
+  std::vector<Span> calls;
+  for (Span call = sources_->expanded_from(span); call; call = sources_->expanded_from(call)) calls.push_back(sources_->written(call));
+  span = sources_->written(span);
   if (!seen_.emplace(id, span.file, span.begin, span.end, text).second) {
     ignored_ = {};
     return ignored_;
   }
   if (severity == Severity::error) ++errors_;
-  return list_.emplace_back(Diagnostic{id, severity, span, std::move(text), {}, {}});
+  return list_.emplace_back(Diagnostic{id, severity, span, std::move(text), {}, std::move(calls), {}});
 }
 
 std::string render_place(const Sources& sources, Span span, std::string_view severity, std::string_view text) {
@@ -79,8 +82,9 @@ std::string render(const Diagnostics& diagnostics, const RenderOptions& options)
     for (const Diagnostic& d : diagnostics.all()) {
       if (d.severity != severity) continue;
       out += fmt::format("{}{}{}\n{}", on, place(sources, d.span, word, d.text), off, excerpt(sources, d.span));
-      for (const Note& note : d.notes)
-        out += fmt::format("{}{}{}\n{}", on, place(sources, note.span, word, note.text), off, excerpt(sources, note.span));
+      auto other = [&](Span span, std::string_view text) { out += fmt::format("{}{}{}\n{}", on, place(sources, span, word, text), off, excerpt(sources, span)); };
+      for (const Note& note : d.notes) other(note.span, note.text);
+      for (Span call : d.expanded_from) other(call, "expanded from");
       for (const std::string& hint : d.hints) out += fmt::format("HINT: {}\n", hint);
     }
   }
@@ -105,11 +109,13 @@ std::string render_json(const Diagnostics& diagnostics) {
   for (const Diagnostic& d : diagnostics.all()) {
     nlohmann::ordered_json object{{"id", diag_name(d.id)}, {"severity", severities[static_cast<size_t>(d.severity)]}, {"message", d.text}};
     if (d.span) object["span"] = json_place(sources, d.span);
-    for (const Note& note : d.notes) {
-      nlohmann::ordered_json entry{{"message", note.text}};
-      if (note.span) entry["span"] = json_place(sources, note.span);
+    auto other = [&](Span span, std::string_view text) {
+      nlohmann::ordered_json entry{{"message", text}};
+      if (span) entry["span"] = json_place(sources, span);
       object["notes"].push_back(std::move(entry));
-    }
+    };
+    for (const Note& note : d.notes) other(note.span, note.text);
+    for (Span call : d.expanded_from) other(call, "expanded from");
     if (!d.hints.empty()) object["hints"] = d.hints;
     out += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }

@@ -18,6 +18,11 @@ uint32_t Sources::add(std::string name, std::string text) {
   return count();
 }
 
+uint32_t Sources::expand(uint32_t number, Span from) {
+  expansions_.push_back({written(number), from});
+  return first_expansion + static_cast<uint32_t>(expansions_.size()) - 1;
+}
+
 std::string_view Sources::text(Span span) const {
   if (!span) return {};
   std::string_view text = file(span.file).text;

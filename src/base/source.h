@@ -37,15 +37,32 @@ class Sources {
  public:
   // Takes a text in and returns its file number (1 or more).
   uint32_t add(std::string name, std::string text);
-  const SourceFile& file(uint32_t number) const { return files_.at(number - 1); }
+  const SourceFile& file(uint32_t number) const { return files_.at(written(number) - 1); }
   uint32_t count() const { return static_cast<uint32_t>(files_.size()); }
+
+  // A further number for a file (or for such a number), for spans of text that a macro call at `from` put in its place: everything here reads
+  // them as spans of the file, and expanded_from() tells the call.
+  uint32_t expand(uint32_t number, Span from);
+  // The span with the number that add() gave.
+  Span written(Span span) const { return span ? Span{written(span.file), span.begin, span.end} : span; }
+  // The call that put this text where it is; no place if it stands there itself. That call may be such text as well.
+  Span expanded_from(Span span) const { return span.file >= first_expansion ? expansions_.at(span.file - first_expansion).from : Span{}; }
+
   std::string_view text(Span span) const;
   Position position(uint32_t file, uint32_t offset) const;
   // The text of a line (1-based) without its newline.
   std::string_view line(uint32_t file, uint32_t line) const;
 
  private:
+  struct Expansion {
+    uint32_t file;
+    Span from;
+  };
+  static constexpr uint32_t first_expansion = 1u << 24;
+  uint32_t written(uint32_t number) const { return number >= first_expansion ? expansions_.at(number - first_expansion).file : number; }
+
   std::deque<SourceFile> files_;
+  std::vector<Expansion> expansions_;
 };
 
 }  // namespace awl

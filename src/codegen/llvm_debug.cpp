@@ -153,6 +153,7 @@ void Debug::describe(llvm::GlobalVariable& variable, llvm::DIType* type) {
 }
 
 llvm::DISubprogram* Debug::function(llvm::Function& function, Span place) {
+  place = sources_.written(place);
   llvm::DIFile* where = file(place.file);
   uint32_t line = place ? sources_.position(place.file, place.begin).line : 0;
   llvm::DIType* argument = pointer(nullptr);
@@ -167,6 +168,7 @@ llvm::DISubprogram* Debug::function(llvm::Function& function, Span place) {
 llvm::DILocation* Debug::location(llvm::DISubprogram* function, Span place) {
   llvm::DIScope* scope = function;
   Position position;
+  place = sources_.written(place);
   if (place) {
     position = sources_.position(place.file, place.begin);
     if (file(place.file) != function->getFile()) {

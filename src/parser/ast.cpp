@@ -39,7 +39,7 @@ struct CopyExpr {
   Expr::Node operator()(const Unary& n) { return Unary{n.op, copy(n.operand)}; }
   Expr::Node operator()(const IncDec& n) { return IncDec{n.increment, n.prefix, copy(n.target)}; }
   Expr::Node operator()(const Binary& n) { return Binary{n.op, copy(n.left), copy(n.right)}; }
-  Expr::Node operator()(const Ternary& n) { return Ternary{copy(n.condition), copy(n.yes), copy(n.no)}; }
+  Expr::Node operator()(const Ternary& n) { return Ternary{copy(n.condition), copy(n.yes), copy(n.no), n.comptime}; }
   Expr::Node operator()(const Cast& n) { return Cast{clone(n.to), copy(n.operand)}; }
   Expr::Node operator()(const Field& n) { return Field{copy(n.object), n.name, n.name_span}; }
   Expr::Node operator()(const TupleField& n) { return TupleField{copy(n.object), n.index}; }
@@ -50,7 +50,7 @@ struct CopyExpr {
   Expr::Node operator()(const OffsetOf& n) { return OffsetOf{copy(n.type), copy(n.operand), n.path, n.resolved}; }
   Expr::Node operator()(const TypeOf& n) { return TypeOf{clone(n.type)}; }
   Expr::Node operator()(const TypeInfo& n) { return TypeInfo{copy(n.type), copy(n.operand)}; }
-  Expr::Node operator()(const BlockExpr& n) { return BlockExpr{copy(n.statements), copy(n.value)}; }
+  Expr::Node operator()(const BlockExpr& n) { return BlockExpr{copy(n.statements), copy(n.value), n.open}; }
 };
 
 struct CopyStmt {
@@ -73,7 +73,7 @@ struct CopyStmt {
 
 ExprPtr clone(const Expr& e) { return std::make_unique<Expr>(Expr{e.span, std::visit(CopyExpr{}, e.node), e.type}); }
 StmtPtr clone(const Stmt& s) { return std::make_unique<Stmt>(Stmt{s.span, std::visit(CopyStmt{}, s.node)}); }
-Block clone(const Block& b) { return Block{b.span, copy(b.statements)}; }
+Block clone(const Block& b) { return Block{b.span, copy(b.statements), b.open}; }
 TypeName clone(const TypeName& t) { return TypeName{t.span, t.name, copy(t.of), t.suffixes}; }
 
 std::string_view spelling(BinaryOp op) {

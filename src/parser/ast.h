@@ -73,7 +73,7 @@ struct Call {
 struct Unary { UnaryOp op{}; ExprPtr operand; };
 struct IncDec { bool increment = true; bool prefix = true; ExprPtr target; };
 struct Binary { BinaryOp op{}; ExprPtr left, right; };
-struct Ternary { ExprPtr condition, yes, no; };  // yes is null in `a ?: b`
+struct Ternary { ExprPtr condition, yes, no; bool comptime = false; };  // yes is null in `a ?: b`; comptime: of an `if comptime` whose branches give a value
 struct Cast { TypeName to; ExprPtr operand; };
 struct Field { ExprPtr object; std::string name; Span name_span; };  // `.` and `->`
 struct TupleField { ExprPtr object; uint32_t index = 0; };           // `.0`
@@ -85,7 +85,8 @@ struct SizeOf { std::optional<TypeName> type; ExprPtr operand; Type resolved = n
 struct OffsetOf { std::optional<TypeName> type; ExprPtr operand; std::vector<std::string> path; Type resolved = nullptr; };  // resolved: the structure, set by inference
 struct TypeOf { TypeName type; };                                  // only as an argument of a macro call
 struct TypeInfo { std::optional<TypeName> type; ExprPtr operand; };
-struct BlockExpr { std::vector<StmtPtr> statements; ExprPtr value; };
+// `open`: the last statement has no ';' (of a block that ends in `if` its branches may then give the value)
+struct BlockExpr { std::vector<StmtPtr> statements; ExprPtr value; bool open = false; };
 
 struct Expr {
   using Node = std::variant<Integer, String, Boolean, Identifier, Variable, MapRef, Parameter, Call, Unary, IncDec,
@@ -106,7 +107,7 @@ struct Assign {
   ExprPtr value;
 };
 struct Let { std::string name; Span name_span; std::optional<TypeName> type; ExprPtr value; };
-struct Block { Span span; std::vector<StmtPtr> statements; };
+struct Block { Span span; std::vector<StmtPtr> statements; bool open = false; };  // open: as in BlockExpr
 struct If { ExprPtr condition; bool comptime = false; Block yes; std::optional<Block> no; };  // `else if`: a block of one If
 struct ForMap { std::string variable; Span variable_span; ExprPtr map; Block body; };
 struct ForRange { std::string variable; Span variable_span; ExprPtr from, to; Block body; };

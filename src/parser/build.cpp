@@ -91,7 +91,7 @@ void Parse::add_field(Fields& fields, const Token& name, Expression value) {
 Expression Parse::record(Span span, Fields fields) { return expr(span, Record{std::move(fields.list)}, fields.depth); }
 
 BlockExpr Parse::macro_body(Body body) {
-  BlockExpr out{std::move(body.statements), nullptr};
+  BlockExpr out{std::move(body.statements), nullptr, body.open};
   if (!body.open || out.statements.empty()) return out;
   if (auto* last = std::get_if<ExprStmt>(&out.statements.back()->node)) {
     ExprPtr value = std::move(last->value);

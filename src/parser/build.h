@@ -23,6 +23,7 @@ struct Expressions {
 struct Statement {
   ast::StmtPtr node;
   uint32_t depth = 0;
+  bool open = false;  // a compound statement without ';'
 };
 struct Type {
   ast::TypeName type;
@@ -96,7 +97,7 @@ struct Parse {
   Statement assign(Span operator_span, Expression target, std::optional<ast::BinaryOp> op, Expression value);
   Statement loop(Span span, const Token& variable, Loop loop, Body body);
   Statement condition(Span span, bool comptime, Expression condition, Body yes, std::optional<Body> no);
-  ast::Block block(Body body) { return {body.span, std::move(body.statements)}; }
+  ast::Block block(Body body) { return {body.span, std::move(body.statements), body.open}; }
   ast::BlockExpr macro_body(Body body);
 
   void attach_point(ast::Probe& probe, const Token& token);

@@ -183,13 +183,14 @@ statements:
       $$ = std::move($1);
       Statement next = std::move($2);
       $$.depth = std::max($$.depth, next.depth);
+      $$.open = next.open;
       if (next.node) $$.statements.push_back(std::move(next.node));
       run.recovered();
     }
   ;
 statement:
     simple semicolon { $$ = std::move($1); }
-  | compound { $$ = std::move($1); }
+  | compound { $$ = std::move($1); $$.open = true; }
   | compound semicolon { $$ = std::move($1); }
   | error semicolon { yyerrok; }
   | error skipped { yyerrok; }

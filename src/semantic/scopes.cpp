@@ -62,7 +62,7 @@ class Resolver {
       probe_->variables[name].used = true;
       return;
     }
-    diagnostics_->report<Diag::undefined_variable>(span, name);
+    if (reported_.insert(name).second) diagnostics_->report<Diag::undefined_variable>(span, written_name(name));
   }
 
   void expr(ast::Expr& e) {
@@ -147,7 +147,7 @@ class Resolver {
   Diagnostics* diagnostics_;
   std::vector<Scope> scopes_;
   std::map<std::string, unsigned> uses_;
-  std::set<std::string> assigned_;
+  std::set<std::string> assigned_, reported_;
   std::map<std::string, Span> used_early_;  // declared without a value and read
 };
 

@@ -33,7 +33,7 @@ std::string words_after(std::string_view line, std::string_view prefix, std::vec
 // "LINE:COL-COL", or "LINE-LINE" for a span over lines; with the file's name where it is another file.
 std::string place(const awl::Sources& sources, awl::Span span, uint32_t number) {
   awl::Position begin = sources.position(span.file, span.begin), end = sources.position(span.file, span.end);
-  std::string name = span.file == number ? "" : sources.file(span.file).name + ":";
+  std::string name = sources.written(span).file == number ? "" : sources.file(span.file).name + ":";
   if (begin.line != end.line) return fmt::format("{}{}-{}", name, begin.line, end.line);
   return fmt::format("{}{}:{}-{}", name, begin.line, begin.column, end.column);
 }
@@ -53,6 +53,7 @@ std::string marker(const awl::Sources& sources, awl::Span span, uint32_t number)
 std::string describe(const awl::Sources& sources, const awl::Diagnostic& d, uint32_t number) {
   std::string out = fmt::format("{}{}[{}]: {}\n", marker(sources, d.span, number), severities[static_cast<size_t>(d.severity)], awl::diag_name(d.id), d.text);
   for (const awl::Note& note : d.notes) out += note.span ? fmt::format("//~ note {}: {}\n", place(sources, note.span, number), note.text) : fmt::format("//~ note: {}\n", note.text);
+  for (awl::Span call : d.expanded_from) out += fmt::format("//~ note {}: expanded from\n", place(sources, call, number));
   for (const std::string& hint : d.hints) out += fmt::format("//~ hint: {}\n", hint);
   return out;
 }
