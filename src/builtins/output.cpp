@@ -15,7 +15,12 @@ bool takes_number(Type t) {
 
 void check_conversion(CallCheck& c, const Conversion& conversion, size_t argument) {
   Type t = c.type(argument);
-  if (!t || conversion.letter == 's') return;
+  if (!t) return;
+  if (t->kind == Kind::stats || t->kind == Kind::hist || t->kind == Kind::lhist || t->kind == Kind::tseries) {
+    c.diagnostics().report<Diag::format_type>(c.arg(argument).span, TypeTable::text(t), std::string(1, conversion.letter)).hint("print() shows it");
+    return;
+  }
+  if (conversion.letter == 's') return;
   bool fits = takes_number(t);
   if (conversion.letter == 'r' && conversion.variant != "g") fits = t->kind == Kind::buffer;
   if (fits) return;
@@ -66,7 +71,8 @@ void check_print(CallCheck& c) {
     Type t = c.type(0);
     if (map_argument(c.arg(0)) && t && (t->kind == Kind::hist || t->kind == Kind::lhist || t->kind == Kind::tseries))
       c.diagnostics().report<Diag::print_element>(c.arg(0).span, TypeTable::text(t));
-    if (t && t->kind == Kind::none) c.diagnostics().report<Diag::not_printable>(c.arg(0).span, TypeTable::text(t));
+    // The arguments of a tracepoint are no structure in memory.
+    if (t && (t->kind == Kind::none || (t->kind == Kind::structure && !t->size))) c.diagnostics().report<Diag::not_printable>(c.arg(0).span, TypeTable::text(t));
     return;
   }
   for (size_t i = 1; i < c.count(); ++i)

@@ -69,9 +69,9 @@ OrEnded<Program> read_program(const Options& options, Host& host) {
   return Program{path, std::move(*text)};
 }
 
-// Mistakes in the C of a script have an exit status of their own.
+// Mistakes in the C of a script and in environment variables (settings without a place) have an exit status of their own.
 bool is_c_error(const Diagnostics& diagnostics) {
-  return std::ranges::any_of(diagnostics.all(), [](const Diagnostic& d) { return d.id == Diag::c_definitions || d.id == Diag::c_parser; });
+  return std::ranges::any_of(diagnostics.all(), [](const Diagnostic& d) { return d.id == Diag::c_definitions || d.id == Diag::c_parser || (d.id == Diag::config_value && !d.span); });
 }
 
 OrEnded<artifact::Bytes> compile_program(Program program, Options& options, Host& host) {

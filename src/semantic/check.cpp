@@ -112,7 +112,10 @@ void Checker::loop_body(const ast::Block& body) {
 
 void Checker::if_statement(ast::If& i) {
   expr(*i.condition);
-  if (i.comptime && !literal_truth(*i.condition)) diagnostics_->report<Diag::comptime>(i.condition->span);
+  if (i.comptime && !literal_truth(*i.condition)) {
+    diagnostics_->report<Diag::comptime>(i.condition->span);
+    return;
+  }
   condition(*i.condition);
   statements(i.yes.statements);
   if (i.no) statements(i.no->statements);

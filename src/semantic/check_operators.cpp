@@ -157,6 +157,10 @@ void Checker::inc_dec(const ast::Expr& e, const ast::IncDec& n) {
 
 void Checker::ternary(const ast::Expr& e, const ast::Ternary& t) {
   expr(*t.condition);
+  if (t.comptime) {
+    diagnostics_->report<Diag::comptime>(t.condition->span);
+    return;
+  }
   condition(*t.condition);
   if (t.yes) expr(*t.yes);
   expr(*t.no);

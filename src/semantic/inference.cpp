@@ -49,10 +49,10 @@ void Inference::round() {
 void Inference::settle_maps() {
   for (auto& [name, map] : unit_.maps)
     if (!map.value) map.value = types_.integer(8, true);
-  // The type of a variable that is declared and nothing else does not matter.
+  // The type of a variable that is declared and nothing else does not matter, nor of one in a branch that was left out.
   for (ProbeInstance& probe : unit_.probes)
     for (auto& [name, variable] : probe.variables)
-      if (!variable.type && variable.is_let && !variable.used && !variable.fixed && !variable.type_span) variable.type = types_.integer(8, true);
+      if (!variable.type && (left_out_.contains(&probe) || (variable.is_let && !variable.used && !variable.fixed && !variable.type_span))) variable.type = types_.integer(8, true);
 }
 
 void Inference::set(Type& where, Type what) {
@@ -116,6 +116,7 @@ void Inference::statement(ast::Stmt& s) {
                  [&](ast::Let& n) { let(s, n); },
                  [&](ast::If& n) {
                    expr(n.condition);
+                   if (n.comptime && !decide(n)) return;
                    statements(n.yes.statements);
                    if (n.no) statements(n.no->statements);
                  },
@@ -137,6 +138,16 @@ void Inference::statement(ast::Stmt& s) {
                  [](ast::Continue&) {},
              },
              s.node);
+}
+
+// Leaves out the branch of an `if comptime` that is not taken. False as long as the condition is not known: then neither is looked at.
+bool Inference::decide(ast::If& n) {
+  auto truth = literal_truth(*n.condition);
+  if (!truth) return false;
+  if (*truth) n.no.reset();
+  else n.yes.statements.clear();
+  left_out_.insert(probe_);
+  return true;
 }
 
 void Inference::assign(ast::Stmt& s, ast::Assign& a) {
@@ -381,6 +392,7 @@ Type Inference::ternary(Slot& slot, ast::Ternary& t) {
     slot->span = span;
     return expr(slot);
   }
+  if (t.comptime) return nullptr;
   const ast::Expr& first = t.yes ? *t.yes : *t.condition;
   Type yes = t.yes ? expr(t.yes) : t.condition->type, no = expr(t.no);
   if (!yes || !no) return nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 // A type for every expression: the work of the passes "infer" and what "check" reuses of it.
+#include <set>
 #include <unordered_map>
 
 #include "semantic/operators.h"
@@ -21,6 +22,7 @@ class Inference {
 
   void statements(std::vector<ast::StmtPtr>& list);
   void statement(ast::Stmt& s);
+  bool decide(ast::If& n);
   void assign(ast::Stmt& s, ast::Assign& a);
   void let(ast::Stmt& s, ast::Let& l);
   void for_map(ast::ForMap& f);
@@ -63,6 +65,7 @@ class Inference {
   TypeTable& types_;
   ProbeInstance* probe_ = nullptr;
   bool changed_ = false;
+  std::set<const ProbeInstance*> left_out_;  // those with an `if comptime`
   std::unordered_map<const void*, GrowingType> growing_;  // by the Type member that follows from it
 };
 

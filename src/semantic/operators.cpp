@@ -87,9 +87,14 @@ std::optional<bool> comparison(BinaryOp op, const T& a, const T& b) {
   }
 }
 
+// Literals: comparison, `"a" + "b"`, and `"abc" + n`, which leaves out the first n characters.
 bool fold_strings(ast::Expr& e, const ast::Binary& b) {
   auto* left = std::get_if<ast::String>(&b.left->node);
   auto* right = std::get_if<ast::String>(&b.right->node);
+  if (auto* n = integer_literal(*b.right); left && n && !n->negative && b.op == BinaryOp::add) {
+    e.node = ast::String{left->value.substr(std::min<uint64_t>(n->value, left->value.size()))};
+    return true;
+  }
   if (!left || !right) return false;
   if (auto truth = comparison(b.op, left->value, right->value)) {
     e.node = ast::Boolean{*truth};

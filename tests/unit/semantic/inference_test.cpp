@@ -35,6 +35,23 @@ TEST(Inference, OperatorsOnLiteralsGiveTheTypeOfTheirResult) {
   EXPECT_EQ(value_of("1 < 2"), "bool");
 }
 
+TEST(Inference, NumbersAddedToStringLiteralsDropCharacters) {
+  EXPECT_EQ(value_of("\"abcdef\" + 2"), "string[5]");
+  EXPECT_EQ(value_of("\"ab\" + 2"), "string[1]");
+  EXPECT_EQ(value_of("\"ab\" + 5"), "string[1]");
+  EXPECT_THAT(Compiled("begin { $x = \"ab\" + -1; }").messages(), HasSubstr("Type mismatch"));
+}
+
+TEST(Inference, BranchesThatAreLeftOutHaveNoSay) {
+  Compiled one("begin { if comptime (1) { $x = 5; } else { $x = \"text\"; @m = unknown; $y = $z; } print($x); @m = 1; }", "plan");
+  EXPECT_THAT(one.messages(), HasSubstr("$z"));  // names are looked up before
+  Compiled two("begin { $x = 1; if comptime (0) { $x = \"text\"; @m = unknown(); let $y = 5; print($y + \"a\"); } @m = $x; }", "plan");
+  EXPECT_THAT(two.messages(), IsEmpty());
+  EXPECT_EQ(two.type("$x"), "int8");
+  EXPECT_EQ(two.type("@m"), "int8");
+  EXPECT_EQ(two.type("$y"), "int64");
+}
+
 TEST(Inference, ArithmeticIs64BitsWide) {
   EXPECT_EQ(value_of("(uint32)1 + (uint8)1"), "uint64");
   EXPECT_EQ(value_of("(uint32)1 + (int8)1"), "int64");
