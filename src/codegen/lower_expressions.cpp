@@ -85,13 +85,15 @@ Value Lowering::offset_of(const ast::OffsetOf& node) {
 Value Lowering::unary(const ast::Expr& e, const ast::Unary& node) {
   using enum ast::UnaryOp;
   switch (node.op) {
-    case negate: {
-      Value v = number(*node.operand, e.type);
-      return emit.binary(Op::sub, emit.imm(0, emit.width(v)), v);
-    }
+    case negate:
     case bit_not: {
-      Value v = number(*node.operand, e.type);
-      return emit.binary(Op::bit_xor, v, emit.imm(literal_bits(~uint64_t{0}, emit.width(v)), emit.width(v)));
+      // Of an unsigned number in its own width, as in C: ~(uint8)3 is 252.
+      Type own = node.operand->type;
+      Type in = is_integer(own) && !own->is_signed ? own : e.type;
+      Value v = number(*node.operand, in);
+      uint32_t bits = emit.width(v);
+      Value result = node.op == negate ? emit.binary(Op::sub, emit.imm(0, bits), v) : emit.binary(Op::bit_xor, v, emit.imm(literal_bits(~uint64_t{0}, bits), bits));
+      return convert(result, in, e.type);
     }
     case logical_not: return emit.binary(Op::bit_xor, condition(*node.operand), emit.imm(1, 1));
     case address_of: return emit.resize(address(*node.operand), 64, false);
