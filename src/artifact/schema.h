@@ -2,6 +2,7 @@
 // What the build side tells the run side, apart from the BPF object itself: plain data, stored as CBOR in the ELF section
 // .awl.meta. The run side needs nothing else. Reading checks every index, offset and size (open.cpp): code
 // behind `artifact::open` may rely on them.
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,8 +19,8 @@ enum class Kind : uint8_t {
   tuple,      // elements at their offsets
   record,     // the same with names
   structure,  // the same (kernel or C struct)
-  kstack,     // u64 number of frames (at most `count`), then `count` u64 addresses
-  ustack,     // u32 number of frames, u32 pid, then `count` u64 addresses
+  kstack,     // u64 hash of the frames, u32 number of frames, u32 zero: the frames are in awl_stacks (see stacks_map)
+  ustack,     // u64 hash of the frames, u32 number of frames, u32 pid
   ksym,       // u64 kernel address
   usym,       // u64 user address, u32 pid, u32 zero
   inet,       // u32 address family (AF_INET, AF_INET6), 16 bytes of address
@@ -181,6 +182,17 @@ inline constexpr std::string_view events_map = "awl_events";    // BPF_MAP_TYPE_
 // the exchange the run side sets that parameter to 0 and, before load, rewrites each such instruction to a plain store (BPF_STX | BPF_MEM |
 // BPF_DW, imm 0): programs cannot be preempted by one another there, and the value loaded before the exchange counts instead.
 inline constexpr std::string_view scratch_map = "awl_scratch";
+// BPF_MAP_TYPE_HASH of the stacks that values of Kind::kstack and ustack stand for, each stored when it is seen first: key StackKey, value the
+// frames: u64 addresses, or struct bpf_stack_build_id in mode build_id. Bytes of the value behind the last frame mean nothing. The run side
+// takes stacks out while the programs run, to keep them itself and to make room: a stack that is seen again then is stored again.
+inline constexpr std::string_view stacks_map = "awl_stacks";
+struct StackKey {
+  uint64_t hash = 0;         // 64 bits of a multiplicative hash: two stacks of one length share it about once in 2^64 pairs
+  uint32_t frames = 0;
+  uint32_t frame_bytes = 0;  // of one frame: 8 or 32
+  auto operator<=>(const StackKey&) const = default;
+};
+constexpr uint32_t stack_frame_bytes(StackMode mode) { return mode == StackMode::build_id ? 32 : 8; }
 inline constexpr std::string_view params_symbol = "awl_params";
 inline constexpr std::string_view globals_symbol = "awl_globals";
 // Where the kernel has no attach cookies, a per_target program loads this 64-bit constant (BPF_LD_IMM64) in the cookie's place, and the

@@ -30,7 +30,6 @@ uint64_t least_size(const Type& type) {
       return 4;
     case Kind::kstack:
     case Kind::ustack:
-      return 8 + 8ULL * type.count;
     case Kind::usym:
     case Kind::timestamp:
     case Kind::cgroup_path:

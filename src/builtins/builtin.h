@@ -77,6 +77,7 @@ class CallLower {
   // map argument itself); the null address when absent.
   virtual Value find_element(size_t map, size_t key) = 0;
   virtual Value remove_element(size_t map, size_t key) = 0;  // 1 bit: whether it was there
+  virtual uint32_t stack_room() = 0;  // bytes of the frames of the script's largest stack: of a value of awl_stacks
   // Whether the memory of the result must have no undefined bytes behind the end of a string (it is a key or a map's value).
   virtual bool padded() = 0;
   // For map rows: the current element's value slot of the assignment target (aggregation functions), made when absent; null check done.

@@ -10,6 +10,8 @@ using artifact::ParamKind;
 namespace {
 
 constexpr uint32_t default_frames = 127;
+// The kernel gives 127 frames unless sysctl kernel.perf_event_max_stack says more; beyond these the temporary memory of a program would not do.
+constexpr int64_t most_frames = 1024, most_build_ids = 256;
 
 struct StackRequest {
   std::optional<StackMode> mode = StackMode::bpftrace;
@@ -27,9 +29,10 @@ std::optional<StackMode> find_mode(std::string_view word) {
 StackRequest request_of(CallCheck& c) {
   StackRequest request{.mode = c.config().stack_mode};
   for (size_t i = 0; i < c.count(); ++i) {
-    if (auto limit = c.integer(i)) request.limit = static_cast<uint32_t>(std::clamp<int64_t>(*limit, 0, 4096));
+    if (auto limit = c.integer(i)) request.limit = static_cast<uint32_t>(std::clamp<int64_t>(*limit, 0, most_frames));
     else request.mode = find_mode(mode_word(c.arg(i)));
   }
+  if (request.mode == StackMode::build_id) request.limit = std::min<uint32_t>(request.limit, most_build_ids);
   return request;
 }
 
@@ -44,34 +47,52 @@ void check_stack(CallCheck& c, Kind kind) {
   else if (*request.mode == StackMode::build_id && kind == Kind::kstack) c.diagnostics().report<Diag::stack_build_id>(c.expr().span);
 }
 
-// The number of frames out of the helper's answer: bytes, or a negative error.
-Value frames(Emit& e, Value bytes) {
-  Value failed = e.compare(Compare::slt, bytes, e.imm(0));
-  return e.select(failed, e.imm(0), e.binary(Op::lshr, bytes, e.imm(3)));
+// A hash of `words` 64-bit words, of which there are at most `limit`.
+Value hash_words(Emit& e, Value from, Value words, uint64_t limit) {
+  constexpr uint64_t odd = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
+  Value hash = e.slot(8);
+  e.store(hash, e.imm(odd));
+  e.loop(e.imm(0), words, limit, [&](Value i) {
+    Value word = e.load(e.offset(from, e.binary(Op::shl, i, e.imm(3))), 64);
+    Value mixed = e.binary(Op::mul, e.binary(Op::bit_xor, e.load(hash, 64), word), e.imm(odd));
+    e.store(hash, e.binary(Op::bit_xor, mixed, e.binary(Op::lshr, mixed, e.imm(32))));
+  });
+  return e.load(hash, 64);
 }
 
-void lower_kstack(Emit& e, CallLower& c) {
+// Reads the stack into temporary memory, stores it in awl_stacks unless it is there, and writes the value that stands for it. A full map is no
+// error here: the run side tells of stacks that it cannot find.
+void lower_stack(Emit& e, CallLower& c, uint64_t flags, Value pid) {
+  using artifact::StackKey;
+  uint32_t limit = c.type()->count, frame_bytes = artifact::stack_frame_bytes(c.type()->stack_mode);
   Value to = c.destination();
-  uint32_t limit = c.type()->count;
   if (limit == 0) {
     e.zero(to, c.type()->size);
     return;
   }
-  Value bytes = e.helper(BPF_FUNC_get_stack, {e.context(), e.offset(to, uint64_t{8}), e.imm(uint64_t{limit} * 8, 32), e.imm(0)});
-  e.store(to, frames(e, bytes), 0);
+  Value frames = e.scratch(c.stack_room()), key = e.slot(sizeof(StackKey));
+  Value bytes = e.helper(BPF_FUNC_get_stack, {e.context(), frames, e.imm(uint64_t{limit} * frame_bytes, 32), e.imm(flags)});
+  Value failed = e.compare(Compare::slt, bytes, e.imm(0));
+  Value words = e.select(failed, e.imm(0), e.binary(Op::lshr, bytes, e.imm(3)));
+  Value hash = hash_words(e, frames, words, uint64_t{limit} * frame_bytes / 8);
+  Value count = e.resize(frame_bytes == 8 ? words : e.binary(Op::udiv, words, e.imm(frame_bytes / 8)), 32, false);
+  e.store(key, hash, offsetof(StackKey, hash));
+  e.store(key, count, offsetof(StackKey, frames));
+  e.store(key, e.imm(frame_bytes, 32), offsetof(StackKey, frame_bytes));
+  Value stacks = e.named_map(artifact::stacks_map);
+  Value known = e.helper_address(BPF_FUNC_map_lookup_elem, {stacks, key}, Effect::reads);
+  e.branch(
+      e.compare(Compare::eq, known, e.null()), [&] { e.helper(BPF_FUNC_map_update_elem, {stacks, key, frames, e.imm(BPF_ANY)}); }, {}, false);
+  e.store(to, hash, 0);
+  e.store(to, count, 8);
+  e.store(to, pid, 12);
 }
+
+void lower_kstack(Emit& e, CallLower& c) { lower_stack(e, c, 0, e.imm(0, 32)); }
 
 void lower_ustack(Emit& e, CallLower& c) {
-  Value to = c.destination();
-  uint32_t limit = c.type()->count;
-  if (limit == 0) {
-    e.zero(to, c.type()->size);
-    return;
-  }
-  Value bytes =
-      e.helper(BPF_FUNC_get_stack, {e.context(), e.offset(to, uint64_t{8}), e.imm(uint64_t{limit} * 8, 32), e.imm(BPF_F_USER_STACK)});
-  e.store(to, e.resize(frames(e, bytes), 32, false), 0);
-  e.store(to, namespaced_id(e, c, false), 4);
+  uint64_t build_id = c.type()->stack_mode == StackMode::build_id ? BPF_F_USER_BUILD_ID : 0;
+  lower_stack(e, c, BPF_F_USER_STACK | build_id, namespaced_id(e, c, false));
 }
 
 void plan_namespace(CallCheck&, PlanCall& plan) {

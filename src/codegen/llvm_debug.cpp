@@ -76,15 +76,8 @@ llvm::DIType* Debug::pair(const char* first, const char* second) {
 }
 
 llvm::DIType* Debug::stack(const artifact::Type& type) {
-  llvm::DIType* u64 = integer(8, false);
-  std::vector<DebugMember> members;
-  if (type.kind == Kind::ustack)
-    members = {{"count", integer(4, false), 0, 32}, {"pid", integer(4, false), 32, 32}};
-  else
-    members = {{"count", u64, 0, 64}};
-  uint64_t frames = type.size >= 8 ? (type.size - 8) / 8 : 0;
-  members.push_back({"frames", array(u64, 8, frames), 64, frames * 64});
-  return structure("", members, type.size);
+  llvm::DIType* u32 = integer(4, false);
+  return structure("", {{"hash", integer(8, false), 0, 64}, {"frames", u32, 64, 32}, {type.kind == Kind::ustack ? "pid" : "zero", u32, 96, 32}}, type.size);
 }
 
 namespace {
@@ -123,8 +116,7 @@ llvm::DIType* Debug::value(const artifact::Type& type) {
     }
     case Kind::kstack:
     case Kind::ustack:
-      if (type.size >= 8) return stack(type);
-      break;
+      return stack(type);
     case Kind::usym: return structure("", {{"address", integer(8, false), 0, 64}, {"pid", u32, 64, 32}, {"zero", u32, 96, 32}}, type.size);
     case Kind::inet: return structure("", {{"family", u32, 0, 32}, {"address", array(byte, 1, 16), 32, 128}}, type.size);
     case Kind::timestamp: return structure("", {{"ns", integer(8, false), 0, 64}, {"format", u32, 64, 32}, {"clock", u32, 96, 32}}, type.size);

@@ -11,6 +11,9 @@ using artifact::Storage;
 
 namespace {
 
+// Different stacks between two looks of the run side, which takes them out several times a second. Memory for all is taken when the map is made:
+// kernels before 6.1 refuse other maps to perf events.
+constexpr uint32_t stored_stacks = 4096;
 constexpr uint32_t default_ring_bytes = 4 << 20;  // the run side sets its own size before load
 
 uint64_t align8(uint64_t n) { return (n + 7) / 8 * 8; }
@@ -81,8 +84,16 @@ llvm::GlobalVariable* Object::map(int32_t index) {
 llvm::GlobalVariable* Object::named_map(std::string_view name) {
   if (name == artifact::scratch_map) return placeholder(scratch_variable_, "awl_scratch");
   if (auto known = maps_.find(name); known != maps_.end()) return known->second;
+  if (name == artifact::stacks_map) return maps_[std::string(name)] = make_stacks_map();
   MapShape shape{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = default_ring_bytes};
   return maps_[std::string(name)] = make_map(std::string(name), shape);
+}
+
+llvm::GlobalVariable* Object::make_stacks_map() {
+  llvm::DIType *u64 = debug.integer(8, false), *u32 = debug.integer(4, false);
+  uint64_t words = unit.types.stack_room() / 8;
+  MapShape shape{.type = BPF_MAP_TYPE_HASH, .max_entries = stored_stacks, .key = debug.structure("", {{"hash", u64, 0, 64}, {"frames", u32, 64, 32}, {"frame_bytes", u32, 96, 32}}, 16), .value = debug.array(u64, 8, words)};
+  return make_map(std::string(artifact::stacks_map), shape);
 }
 
 // A stand-in until settle() knows size and contents.

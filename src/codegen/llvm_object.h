@@ -57,6 +57,7 @@ struct Object {
   llvm::GlobalVariable* make_global(const std::string& name, llvm::Constant* value, bool constant, const char* section, llvm::DIType* type);
   llvm::GlobalVariable* placeholder(llvm::GlobalVariable*& variable, const char* name);
   void settle(llvm::GlobalVariable*& variable, const char* name, llvm::Constant* value, const char* section);
+  llvm::GlobalVariable* make_stacks_map();
   void make_scratch_map();
   void make_section(const std::string& name, const char* section, llvm::ArrayRef<uint8_t> bytes);
 

@@ -49,6 +49,7 @@ class RowLowering : public CallLower {
     return l_->find(info, map == key ? l_->key(arg(map)) : l_->key(info, arg(key)));
   }
   Value remove_element(size_t map, size_t key) override { return l_->remove(arg(map), arg(key)); }
+  uint32_t stack_room() override { return l_->types.stack_room(); }
   bool padded() override { return pad; }
   void with_element(const std::function<void(Value)>& use) override {
     assert(element);

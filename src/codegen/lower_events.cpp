@@ -9,7 +9,8 @@ namespace {
 
 constexpr uint32_t header_size = 8;  // u32 site, u32 zero
 
-// Whether evaluating an expression changes something or may leave the block that it stands in.
+// Whether evaluating an expression changes something, may leave the block that it stands in or needs temporary memory (a run that finds none
+// ends there and then).
 bool has_effects(const ast::Expr& e) {
   using namespace ast;
   auto any = [](const std::vector<ExprPtr>& list) { return std::ranges::any_of(list, [](const ExprPtr& x) { return has_effects(*x); }); };
@@ -17,7 +18,7 @@ bool has_effects(const ast::Expr& e) {
   return std::visit(Overloaded{
                         [&](const IncDec&) { return true; },
                         [&](const BlockExpr&) { return true; },
-                        [&](const Call& n) { return n.name == "delete" || any(n.args); },
+                        [&](const Call& n) { return n.name == "delete" || e.type->kind == Kind::kstack || e.type->kind == Kind::ustack || any(n.args); },
                         [&](const MapRef& n) { return any(n.keys); },
                         [&](const Unary& n) { return one(n.operand); },
                         [&](const Binary& n) { return one(n.left) || one(n.right); },
@@ -57,8 +58,12 @@ void Lowering::send_call(const ast::Call& call, const std::function<void(Value)>
   if (site.action == artifact::Action::print_element) {
     const ast::Expr& element = *call.args.front();
     const MapInfo& info = map_info(element);
+    const ast::Expr& key_expr = *std::get<ast::MapRef>(element.node).keys.front();
+    Value early = has_effects(key_expr) ? key(info, key_expr) : Value{};
     return send(call.site, [&](Value payload) {
-      into(*std::get<ast::MapRef>(element.node).keys.front(), info.key, emit.offset(payload, uint64_t{site.args.front().offset}), true);
+      Value at = emit.offset(payload, uint64_t{site.args.front().offset});
+      if (early) emit.copy(at, early, info.key->size);
+      else into(key_expr, info.key, at, true);
     });
   }
   size_t count = site.args.size(), first = call.args.size() - std::min(count, call.args.size());

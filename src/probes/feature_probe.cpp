@@ -71,6 +71,12 @@ bool has_atomic_fetch() {
   return program.fd >= 0;
 }
 
+// Hash map keys of more than the 512 bytes of a program's stack.
+bool has_large_keys() {
+  const Descriptor map{bpf_map_create(BPF_MAP_TYPE_HASH, "awl_feature", 1024, 8, 1, nullptr)};
+  return map.fd >= 0;
+}
+
 }  // namespace
 
 bool probe_feature(Feature feature) {
@@ -88,6 +94,9 @@ bool probe_feature(Feature feature) {
       break;
     case Feature::atomic_fetch:
       has = has_atomic_fetch();
+      break;
+    case Feature::large_keys:
+      has = has_large_keys();
       break;
   }
   libbpf_set_print(print);

@@ -12,6 +12,7 @@ constexpr Row rows[] = {
     {"uprobe_multi", Feature::uprobe_multi},
     {"attach_cookie", Feature::attach_cookie},
     {"atomic_fetch", Feature::atomic_fetch},
+    {"large_keys", Feature::large_keys},
 };
 
 }  // namespace

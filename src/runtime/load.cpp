@@ -118,6 +118,7 @@ Result<> size_maps(bpf_object* object, const Meta& meta) {
     if (map.elf_name.empty() || map.storage == artifact::Storage::percpu_slot) continue;
     bpf_map* found = bpf_object__find_map_by_name(object, map.elf_name.c_str());
     if (!found) return fail(0, "damaged object: it has no map '{}'", map.elf_name);
+    if (!map.key.empty() && map.key[0].size < bpf_map__key_size(found)) bpf_map__set_key_size(found, map.key[0].size);
     if (map.default_size && keys) bpf_map__set_max_entries(found, static_cast<uint32_t>(std::min<uint64_t>(keys, UINT32_MAX)));
   }
   return {};
@@ -305,6 +306,25 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   if (const bpf_map* events = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::events_map).c_str()))
     loaded.events = bpf_map__fd(events);
   return loaded;
+}
+
+Result<> fit_keys(Meta& meta, Host& host, Messages& messages) {
+  constexpr uint32_t always_taken = 512;  // MAX_BPF_STACK
+  for (artifact::Map& map : meta.maps) {
+    if (map.key.empty() || map.key[0].size <= always_taken || host.has_feature(Feature::large_keys)) continue;
+    artifact::Type& key = map.key[0];
+    bool several = key.kind == artifact::Kind::tuple && !key.elements.empty();
+    uint32_t start = several ? key.elements.back().offset : 0;
+    artifact::Type& last = several ? key.elements.back().type.at(0) : key;
+    if (last.kind != artifact::Kind::string || start + 2 > always_taken)
+      return fail_text(0, fmt::format("the key of map {} takes {} bytes; this kernel takes keys of at most {} (those since about 5.16 take larger ones)", map.name, key.size, always_taken),
+                       "make the strings in the key shorter: str(x, 200) for one, or config = { max_strlen = 200 } for all");
+    last.size = always_taken - start;
+    last.truncatable = true;
+    key.size = always_taken;
+    messages.warning(fmt::format("This kernel takes map keys of at most {} bytes: strings in the keys of {} that are longer than {} bytes are cut.", always_taken, map.name, last.size - 1));
+  }
+  return {};
 }
 
 bool replace_exchanges(std::span<bpf_insn> instructions) {

@@ -75,6 +75,10 @@ struct Loaded {
 // `nothing` is set when the failure is that no probe is left to attach.
 Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const SessionOptions& options, Messages& messages, bool& nothing);
 
+// Kernels before about 5.16 refuse hash maps whose keys do not fit a program's stack. Where a string stands last in such a key the key is made
+// shorter (helpers then read only its first bytes) and a warning says so; elsewhere an error names the map and what helps.
+Result<> fit_keys(artifact::Meta& meta, Host& host, Messages& messages);
+
 // The last lines of a verifier log that say what was wrong, with the script's line they belong to: "at `@x = $y[3]`: invalid access to ...".
 std::string explain_verifier_log(std::string_view log);
 // Capabilities of BPF tracing that the process lacks, e.g. "CAP_BPF, CAP_PERFMON"; empty: none.

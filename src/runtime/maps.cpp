@@ -191,7 +191,7 @@ bool has_user_addresses(const artifact::Type& type) {
 }
 
 void collect_processes(const artifact::Type& type, ValueBytes bytes, std::set<uint32_t>& pids) {
-  size_t at = type.kind == Kind::ustack ? 4 : 8;  // see Kind
+  size_t at = type.kind == Kind::ustack ? 12 : 8;  // see Kind
   if (type.kind == Kind::ustack || type.kind == Kind::usym) {
     if (bytes.size() >= at + 4) pids.insert(static_cast<uint32_t>(load_integer(bytes.subspan(at), 4, false)));
     return;

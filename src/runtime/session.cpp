@@ -28,6 +28,9 @@ constexpr milliseconds loss_interval{500};
 // How often keys are looked through for new processes, whose memory maps must be read while they live.
 constexpr milliseconds process_interval{50};
 
+// How often stacks are taken out of the kernel's map, which is made for as many as come in between.
+constexpr milliseconds stacks_interval{100};
+
 struct RingCloser {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
@@ -60,6 +63,7 @@ class LiveSession : public Session {
   void report_losses(bool final);
   void print_all_maps();
   void remember_processes();
+  void collect_stacks();
 
   artifact::Artifact artifact_;
   Host* host_;
@@ -81,7 +85,7 @@ class LiveSession : public Session {
   Clock::time_point losses_due_{};
   std::vector<size_t> address_maps_;  // maps with user addresses in their keys
   std::set<uint32_t> processes_;
-  Clock::time_point processes_due_{};
+  Clock::time_point processes_due_{}, stacks_due_{};
 };
 
 Result<> LiveSession::open_events() {
@@ -160,6 +164,7 @@ void LiveSession::say_attached() {
 
 Result<> LiveSession::start() {
   bool nothing = false;
+  AWL_CHECK(fit_keys(artifact_.meta, *host_, messages_));
   Result<Loaded> loaded = load(artifact_, *host_, options_, messages_, nothing);
   if (!loaded) {
     if (nothing) failure_status_ = 1;
@@ -171,6 +176,8 @@ Result<> LiveSession::start() {
     const bpf_map* found = map.elf_name.empty() ? nullptr : bpf_object__find_map_by_name(loaded_.object.get(), map.elf_name.c_str());
     maps_.push_back({.map = &map, .fd = found ? bpf_map__fd(found) : -1, .globals = loaded_.globals, .cpus = cpus});
   }
+  if (const bpf_map* stacks = bpf_object__find_map_by_name(loaded_.object.get(), std::string(artifact::stacks_map).c_str()))
+    names_.stacks.open(bpf_map__fd(stacks), bpf_map__value_size(stacks));
   for (size_t i = 0; i < maps_.size(); ++i)
     if (!maps_[i].map->key.empty() && has_user_addresses(maps_[i].map->key[0])) address_maps_.push_back(i);
   lost_.resize(artifact_.meta.programs.size());
@@ -227,6 +234,7 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
     bool more = drain();
     report_losses(false);
     remember_processes();
+    collect_stacks();
     output_.flush();
     if (!output_.good()) return fail(errno, "cannot write the output");
     if (handler_.ended) return false;
@@ -247,6 +255,13 @@ void LiveSession::remember_processes() {
   for (uint32_t pid : pids)
     if (processes_.insert(pid).second) names_.remember_process(pid);
   processes_due_ = Clock::now() + process_interval;
+}
+
+void LiveSession::collect_stacks() {
+  auto now = Clock::now();
+  if (!names_.stacks.is_open() || now < stacks_due_) return;
+  names_.stacks.collect();
+  stacks_due_ = Clock::now() + stacks_interval;
 }
 
 void LiveSession::print_all_maps() {
@@ -276,6 +291,8 @@ Result<> LiveSession::stop() {
   if (options_.format == Format::text) output_.text() += "\n\n";
   print_all_maps();
   output_.write_through();
+  if (size_t lost = names_.stacks.missing())
+    messages_.warning(fmt::format("The frames of {} stacks were lost: too many different stacks came within {} ms.", lost, stacks_interval.count()));
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "probes/host.h"
 #include "runtime/format/names.h"
 #include "runtime/kernel_symbols.h"
+#include "runtime/stacks.h"
 
 namespace awl {
 
@@ -21,12 +22,15 @@ class MachineNames : public Names {
   std::string cgroup_path(uint64_t id, std::string_view filter) override;
   std::string probe(uint64_t id) override;
   std::string timestamp(uint64_t nanoseconds, std::string_view format, uint32_t clock) override;
+  std::span<const uint8_t> stack(const artifact::StackKey& key) override { return stacks.find(key); }
   std::string_view string(uint64_t index) override;
 
   // The attach points that a program's matches stand for; see Kind::probe.
   void set_matches(size_t program, std::vector<std::string> names);
   // Reads a process's memory map now, so that its addresses can be named after it has ended.
   void remember_process(uint32_t pid);
+
+  Stacks stacks;
 
  private:
   const artifact::Meta* meta_;

@@ -147,9 +147,8 @@ Type TypeTable::structure(std::string name, std::vector<Member> fields, uint32_t
 }
 
 Type TypeTable::stack(Kind kind, uint32_t limit, StackMode mode) {
-  // A build id frame is struct bpf_stack_build_id: 32 bytes.
-  uint32_t frame = mode == StackMode::build_id ? 32 : 8;
-  return intern({.kind = kind, .size = 8 + frame * limit, .align = 8, .count = limit, .stack_mode = mode});
+  stack_room_ = std::max(stack_room_, artifact::stack_frame_bytes(mode) * std::max(limit, 1u));
+  return intern({.kind = kind, .size = 16, .align = 8, .count = limit, .stack_mode = mode});
 }
 
 Type TypeTable::simple(Kind kind) {

@@ -89,6 +89,8 @@ class TypeTable {
   Type define_structure(std::string name, bool is_union, uint32_t size, uint32_t align, std::function<std::vector<Member>()> fill);
   Type enumeration(std::string name, uint32_t size, bool is_signed, std::vector<artifact::Enumerator> enumerators);
   Type stack(Kind kind, uint32_t limit, StackMode mode);
+  // Bytes that the frames of any stack type made so far take.
+  uint32_t stack_room() const { return stack_room_; }
   Type simple(Kind kind);  // ksym, usym, inet, macaddr, timestamp, username, cgroup_path, probe
   Type aggregation(Kind kind, bool is_signed, artifact::HistogramShape shape = {});
 
@@ -132,6 +134,7 @@ class TypeTable {
 
   struct Hidden;
   std::deque<TypeNode> nodes_;
+  uint32_t stack_room_ = 0;
   std::unique_ptr<Hidden> hidden_;
 };
 

@@ -1,8 +1,10 @@
 """What this machine's kernel can do, by looking at it (never by its version). Each feature gives None when it is there, or the reason why not."""
+import ctypes
 import functools
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 
 TRACING = pathlib.Path("/sys/kernel/tracing")
@@ -39,7 +41,19 @@ def kernel_symbol(name, reason):
         return None if any(line.split()[2] == name for line in symbols) else reason
 
 
+def takes_large_keys():
+    """Makes a hash map with a key of 1024 bytes: bpf(BPF_MAP_CREATE, {type, key size, value size, entries})."""
+    attributes = struct.pack("<4I", 1, 1024, 8, 1)
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(321, 0, attributes, len(attributes))
+    if descriptor < 0:
+        return False
+    os.close(descriptor)
+    return True
+
+
 FEATURES = {
+    "large_keys": lambda: None if takes_large_keys() else "the kernel takes map keys of at most 512 bytes",
+    "no_large_keys": lambda: "the kernel takes map keys of more than 512 bytes" if takes_large_keys() else None,
     "tracepoint": lambda: exists(TRACING / "events/syscalls", "the kernel has no system call tracepoints"),
     "kprobe": lambda: exists("/sys/bus/event_source/devices/kprobe", "the kernel has no kprobes"),
     "uprobe": lambda: exists("/sys/bus/event_source/devices/uprobe", "the kernel has no uprobes"),

@@ -2,7 +2,10 @@
 // What rendering needs from outside the bytes: names for addresses and ids. The session has the real one (symbols.cpp); tests a fixed one.
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+
+#include "artifact/schema.h"
 
 namespace awl {
 
@@ -26,6 +29,8 @@ class Names {
   virtual std::string probe(uint64_t id) = 0;
   // strftime(3) of a boot clock (clock 0) or TAI (clock 1) time, with %f for microseconds.
   virtual std::string timestamp(uint64_t nanoseconds, std::string_view format, uint32_t clock) = 0;
+  // The frames of a stack, key.frames * key.frame_bytes bytes; empty when they are not known.
+  virtual std::span<const uint8_t> stack(const artifact::StackKey& key) = 0;
   // Meta::strings[index]; empty when there is none.
   virtual std::string_view string(uint64_t index) = 0;
 };

@@ -53,18 +53,22 @@ void append_build_id_frame(std::string& out, ValueBytes bytes) {
 
 void append_stack(std::string& out, const artifact::Type& type, ValueBytes bytes, Names& names, bool indent) {
   bool user = type.kind == Kind::ustack;
-  uint64_t frames = load_integer(bytes, user ? 4 : 8, false);
-  uint32_t pid = user && bytes.size() >= 8 ? static_cast<uint32_t>(load_integer(bytes.subspan(4), 4, false)) : 0;
-  size_t frame_size = type.stack_mode == StackMode::build_id ? sizeof(bpf_stack_build_id) : 8;
-  size_t room = bytes.size() > 8 ? (bytes.size() - 8) / frame_size : 0;
-  frames = std::min<uint64_t>({frames, type.count, room});
+  artifact::StackKey key{.frame_bytes = artifact::stack_frame_bytes(type.stack_mode)};
+  uint32_t pid = 0;
+  if (bytes.size() >= 16) {
+    key.hash = load_integer(bytes, 8, false);
+    key.frames = static_cast<uint32_t>(load_integer(bytes.subspan(8), 4, false));
+    pid = static_cast<uint32_t>(load_integer(bytes.subspan(12), 4, false));
+  }
   out += '\n';
-  for (uint64_t i = 0; i < frames; ++i) {
-    ValueBytes frame = bytes.subspan(8 + i * frame_size, frame_size);
+  if (key.frames == 0) return;
+  ValueBytes frames = names.stack(key);
+  if (frames.empty()) fmt::format_to(std::back_inserter(out), "{}[{} frames lost]\n", indent ? "        " : "", key.frames);
+  for (; frames.size() >= key.frame_bytes; frames = frames.subspan(key.frame_bytes)) {
     if (type.stack_mode == StackMode::build_id)
-      append_build_id_frame(out, frame);
+      append_build_id_frame(out, frames.first(key.frame_bytes));
     else
-      append_frame(out, type.stack_mode, user, load_integer(frame, 8, false), pid, names, indent);
+      append_frame(out, type.stack_mode, user, load_integer(frames, 8, false), pid, names, indent);
   }
 }
 

@@ -124,7 +124,7 @@ TEST(Validate, Types) {
   };
   EXPECT_EQ(with(text(48)), "");
   EXPECT_THAT(with(integer(3)), HasSubstr("integer of 3 bytes"));
-  EXPECT_THAT(with({.kind = Kind::kstack, .size = 16, .count = 127}), HasSubstr("kstack of 16 bytes, needs 1024"));
+  EXPECT_THAT(with({.kind = Kind::kstack, .size = 8, .count = 127}), HasSubstr("kstack of 8 bytes, needs 16"));
   EXPECT_THAT(with({.kind = Kind::inet, .size = 16}), HasSubstr("inet of 16 bytes"));
   EXPECT_THAT(with({.kind = Kind::count, .size = 8}), HasSubstr("count stands where only plain values may"));
   EXPECT_THAT(with({.kind = Kind::array, .size = 16, .count = 5, .elements = {element(0, integer(4))}}),

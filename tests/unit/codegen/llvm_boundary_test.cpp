@@ -225,7 +225,7 @@ TEST_F(Boundary, MapValuesOfEveryKindHaveTypes) {
   array.elements = {{"", 0, {plain(Kind::integer, 4)}}};
   std::vector<artifact::Type> kinds = {
       plain(Kind::integer, 1, true), plain(Kind::integer, 2), plain(Kind::pointer, 8), plain(Kind::enumeration, 4), plain(Kind::string, 64), plain(Kind::buffer, 68), array, pair,
-      plain(Kind::structure, 40), plain(Kind::kstack, 8 + 8 * 16), plain(Kind::ustack, 8 + 8 * 16), plain(Kind::ksym, 8), plain(Kind::usym, 16), plain(Kind::inet, 20),
+      plain(Kind::structure, 40), plain(Kind::kstack, 16), plain(Kind::ustack, 16), plain(Kind::ksym, 8), plain(Kind::usym, 16), plain(Kind::inet, 20),
       plain(Kind::macaddr, 6), plain(Kind::timestamp, 16), plain(Kind::username, 8), plain(Kind::cgroup_path, 16), plain(Kind::probe, 8), plain(Kind::boolean, 1)};
   for (size_t i = 0; i < kinds.size(); ++i) script.map("value" + std::to_string(i), Storage::hash, {kinds[i]}, kinds[i]);
   size_t plain_kinds = kinds.size();

@@ -70,6 +70,54 @@ TEST(VerifierLog, EmptyAndOdd) {
   EXPECT_EQ(explain_verifier_log("no newline"), "no newline");
 }
 
+struct KeySizes : ::testing::Test {
+  KeySizes() { host.features.erase(Feature::large_keys); }
+  ~KeySizes() override {
+    fclose(said);
+    free(text);
+  }
+  void key(artifact::Type type) { meta.maps = {{.name = "@files", .key = {std::move(type)}}}; }
+  artifact::Meta meta;
+  FakeHost host;
+  char* text = nullptr;
+  size_t size = 0;
+  std::FILE* said = open_memstream(&text, &size);
+  Messages messages{said, false, true};
+  artifact::Type string{.kind = artifact::Kind::string, .size = 1024};
+  artifact::Type number{.kind = artifact::Kind::integer, .size = 8};
+};
+
+TEST_F(KeySizes, NothingChangesWhereTheKernelTakesThem) {
+  key({.kind = artifact::Kind::string, .size = 512});
+  EXPECT_TRUE(fit_keys(meta, host, messages));
+  host.features.insert(Feature::large_keys);
+  key(string);
+  EXPECT_TRUE(fit_keys(meta, host, messages));
+  EXPECT_EQ(meta.maps[0].key[0], string);
+  EXPECT_EQ(ftell(said), 0);
+}
+
+TEST_F(KeySizes, AStringThatStandsLastIsCutAndSaysSo) {
+  key(string);
+  EXPECT_TRUE(fit_keys(meta, host, messages));
+  EXPECT_EQ(meta.maps[0].key[0].size, 512u);
+  EXPECT_TRUE(meta.maps[0].key[0].truncatable);
+  fflush(said);
+  EXPECT_THAT(text, HasSubstr("strings in the keys of @files that are longer than 511 bytes are cut"));
+  key({.kind = artifact::Kind::tuple, .size = 1032, .elements = {{.offset = 0, .type = {number}}, {.offset = 8, .type = {string}}}});
+  EXPECT_TRUE(fit_keys(meta, host, messages));
+  EXPECT_EQ(meta.maps[0].key[0].size, 512u);
+  EXPECT_EQ(meta.maps[0].key[0].elements[1].type[0].size, 504u);
+}
+
+TEST_F(KeySizes, AnotherKeyIsAnErrorThatNamesTheMap) {
+  key({.kind = artifact::Kind::tuple, .size = 1032, .elements = {{.offset = 0, .type = {string}}, {.offset = 1024, .type = {number}}}});
+  Result<> refused = fit_keys(meta, host, messages);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), HasSubstr("the key of map @files takes 1032 bytes; this kernel takes keys of at most 512"));
+  EXPECT_THAT(refused.error().hint, HasSubstr("max_strlen = 200"));
+}
+
 TEST(KernelSymbols, FindsTheSymbolBefore) {
   KernelSymbols symbols("ffffffff81000000 T _text\nffffffff81000000 t startup\nffffffff81000100 t second\t[mod]\nffffffff81000200 D data\n0000000000000000 T hidden\nrubbish\n");
   EXPECT_EQ(symbols.size(), 3u);

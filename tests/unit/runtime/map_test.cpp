@@ -72,7 +72,7 @@ TEST(MapText, Statistics) {
 
 TEST(MapText, StackKeysAndValues) {
   Type stack{.kind = Kind::kstack, .size = 16, .count = 1};
-  Bytes one = bytes_of(uint64_t{1}, uint64_t{0x1001});
+  Bytes one = bytes_of(uint64_t{1}, uint32_t{1}, uint32_t{0});
   Map by_stack{.name = "@", .key = {group(Kind::tuple, 24, {element(0, stack), element(16, string_type(8))})}, .value = int_type(8, true)};
   EXPECT_EQ(text(by_stack, {{one + text_bytes("a", 8), bytes_of(int64_t{1})}}), "@[\n        schedule+1\n, a]: 1\n");
   EXPECT_EQ(json(by_stack, {{one + text_bytes("a", 8), bytes_of(int64_t{1})}}), "{\"type\": \"map\", \"data\": {\"@\": {\"\\nschedule+1\\n,a\": 1}}}\n");
@@ -190,7 +190,7 @@ TEST(Maps, ProcessesOfUserAddressesInKeys) {
   Type stack{.kind = Kind::ustack, .size = 16, .count = 1}, usym{.kind = Kind::usym, .size = 16};
   Type key = group(Kind::tuple, 40, {element(0, stack), element(16, usym), element(32, int_type(8, true))});
   std::set<uint32_t> pids;
-  collect_processes(key, bytes_of(uint32_t{1}, uint32_t{7}, uint64_t{0x1000}, uint64_t{0x2000}, uint32_t{9}, uint32_t{0}, int64_t{5}), pids);
+  collect_processes(key, bytes_of(uint64_t{0x1000}, uint32_t{1}, uint32_t{7}, uint64_t{0x2000}, uint32_t{9}, uint32_t{0}, int64_t{5}), pids);
   EXPECT_EQ(pids, (std::set<uint32_t>{7, 9}));
   EXPECT_TRUE(has_user_addresses(key));
   EXPECT_FALSE(has_user_addresses(int_type(8, true)));

@@ -62,7 +62,7 @@ TEST(Printf, StringsOfAnything) {
   EXPECT_EQ(format("%s %d %5s %s", {yes, yes, yes, number(-5)}), "true 1  true -5");
   Argument tuple{group(Kind::tuple, 16, {element(0, int_type(8, true)), element(8, string_type(8))}), bytes_of(int64_t{1}) + text_bytes("x", 8)};
   EXPECT_EQ(format("%s|%10s|", {tuple, tuple}), "(1, x)|    (1, x)|");
-  Argument stack{{.kind = Kind::kstack, .size = 16, .count = 1}, bytes_of(uint64_t{1}, uint64_t{0x1001})};
+  Argument stack{{.kind = Kind::kstack, .size = 16, .count = 1}, bytes_of(uint64_t{1}, uint32_t{1}, uint32_t{0})};
   EXPECT_EQ(format("%s|", {stack}), "\n        schedule+1\n|");
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,12 @@ struct FixedNames : Names {
   std::string cgroup_path(uint64_t id, std::string_view filter) override { return fmt::format("unified:/{}{}", id, filter); }
   std::string probe(uint64_t id) override { return fmt::format("probe{}", id); }
   std::string timestamp(uint64_t ns, std::string_view format, uint32_t clock) override { return fmt::format("{} {} {}", format, ns, clock); }
+  // A stack whose hash is n has the frames in stacks[n].
+  std::span<const uint8_t> stack(const artifact::StackKey& key) override {
+    auto found = stacks.find(key.hash);
+    return found == stacks.end() ? std::span<const uint8_t>() : std::span(found->second).first(size_t{key.frames} * key.frame_bytes);
+  }
+  std::map<uint64_t, std::vector<uint8_t>> stacks{{1, {0x01, 0x10, 0, 0, 0, 0, 0, 0}}};
   std::string_view string(uint64_t index) override { return index == 3 ? "%H" : ""; }
 };
 
@@ -62,6 +69,14 @@ inline Type int_type(uint32_t size, bool is_signed) { return {.kind = Kind::inte
 inline Type string_type(uint32_t size) { return {.kind = Kind::string, .size = size}; }
 inline Element element(uint32_t offset, Type type, std::string name = {}) { return {.name = std::move(name), .offset = offset, .type = {std::move(type)}}; }
 inline Type group(Kind kind, uint32_t size, std::vector<Element> elements) { return {.kind = kind, .size = size, .elements = std::move(elements)}; }
+
+// A stack value, with frames that `names` knows from now on.
+inline Bytes stack_of(FixedNames& names, std::initializer_list<uint64_t> frames, uint32_t pid = 0) {
+  static uint64_t next = 100;
+  Bytes& stored = names.stacks[++next];
+  for (uint64_t frame : frames) add(stored, frame);
+  return bytes_of(next, static_cast<uint32_t>(frames.size()), pid);
+}
 
 struct Rendering {
   FixedNames names;

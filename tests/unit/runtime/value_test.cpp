@@ -118,20 +118,14 @@ TEST_F(Value, NamedValues) {
   EXPECT_EQ(text({.kind = Kind::timestamp, .size = 16}, bytes_of(uint64_t{55}, uint32_t{3}, uint32_t{1})), "%H 55 1");
 }
 
-Bytes kernel_stack(std::initializer_list<uint64_t> frames) {
-  Bytes bytes = bytes_of(uint64_t{frames.size()});
-  for (uint64_t frame : frames) add(bytes, frame);
-  return bytes;
-}
-
 TEST_F(Value, KernelStacks) {
-  Type stack{.kind = Kind::kstack, .size = 8 + 8 * 3, .count = 3};
-  Bytes bytes = kernel_stack({0x1001, 0x1002});
+  Type stack{.kind = Kind::kstack, .size = 16, .count = 3};
+  Bytes bytes = stack_of(names, {0x1001, 0x1002});
   EXPECT_EQ(text(stack, bytes), "\n        schedule+1\n        schedule+2\n");
   EXPECT_EQ(json(stack, bytes), "\"\\n        schedule+1\\n        schedule+2\\n\"");
   EXPECT_EQ(json_key(stack, bytes), "\nschedule+1\nschedule+2\n");
-  EXPECT_EQ(text(stack, kernel_stack({0x10})), "\n        0x10\n");
-  EXPECT_EQ(text(stack, kernel_stack({})), "\n");
+  EXPECT_EQ(text(stack, stack_of(names, {0x10})), "\n        0x10\n");
+  EXPECT_EQ(text(stack, stack_of(names, {})), "\n");
   stack.stack_mode = artifact::StackMode::perf;
   EXPECT_EQ(text(stack, bytes), "\n\t1001 schedule+1\n\t1002 schedule+2\n");
   stack.stack_mode = artifact::StackMode::raw;
@@ -139,16 +133,23 @@ TEST_F(Value, KernelStacks) {
 }
 
 TEST_F(Value, UserStacks) {
-  Type stack{.kind = Kind::ustack, .size = 8 + 8 * 3, .count = 3};
-  Bytes bytes = bytes_of(uint32_t{3}, uint32_t{7}, uint64_t{0x2001}, uint64_t{0x1001}, uint64_t{0x10});
+  Type stack{.kind = Kind::ustack, .size = 16, .count = 3};
+  Bytes bytes = stack_of(names, {0x2001, 0x1001, 0x10}, 7);
   EXPECT_EQ(text(stack, bytes), "\n        malloc+1\n        0x1001\n        0x10\n");
   stack.stack_mode = artifact::StackMode::perf;
   EXPECT_EQ(text(stack, bytes), "\n\t2001 malloc+1 (/lib/libc.so.6)\n\t1001 0x1001 (/bin/cat)\n\t10 0x10 ([unknown])\n");
 }
 
-TEST_F(Value, AStackWithMoreFramesThanBytesEndsWithThem) {
-  Type stack{.kind = Kind::kstack, .size = 8 + 8 * 3, .count = 1000000};
-  EXPECT_EQ(text(stack, bytes_of(UINT64_MAX, uint64_t{0x1001})), "\n        schedule+1\n");
+TEST_F(Value, BuildIdStacks) {
+  Type stack{.kind = Kind::ustack, .size = 16, .count = 3, .stack_mode = artifact::StackMode::build_id};
+  Bytes& frames = names.stacks[5];
+  frames = bytes_of(int32_t{1}) + Bytes(20, 0xab) + bytes_of(uint64_t{0x1234}) + bytes_of(int32_t{2}) + Bytes(20, 0) + bytes_of(uint64_t{0x7f00});
+  EXPECT_EQ(text(stack, bytes_of(uint64_t{5}, uint32_t{2}, uint32_t{7})), "\nabababababababababababababababababababab 0x1234\n7f00\n");
+}
+
+TEST_F(Value, AStackThatIsNowhereSaysSo) {
+  Type stack{.kind = Kind::kstack, .size = 16, .count = 3};
+  EXPECT_EQ(text(stack, bytes_of(uint64_t{999}, uint32_t{4}, uint32_t{0})), "\n        [4 frames lost]\n");
 }
 
 TEST_F(Value, MergedAggregations) {
@@ -164,7 +165,7 @@ TEST_F(Value, MissingBytesCountAsZero) {
   EXPECT_EQ(text(int_type(8, false), {}), "0");
   EXPECT_EQ(text(string_type(8), {}), "");
   EXPECT_EQ(text(group(Kind::tuple, 16, {element(0, int_type(8, true)), element(8, int_type(8, true))}), bytes_of(int64_t{3})), "(3, 0)");
-  EXPECT_EQ(text({.kind = Kind::kstack, .size = 24, .count = 2}, {}), "\n");
+  EXPECT_EQ(text({.kind = Kind::kstack, .size = 16, .count = 2}, {}), "\n");
 }
 
 TEST_F(Value, Order) {
