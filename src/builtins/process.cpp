@@ -46,6 +46,8 @@ Value lower_id(Emit& e, CallLower& c, bool thread) {
 }
 
 void lower_comm(Emit& e, CallLower& c) {
+  // Kernels between strncpy and strscpy_pad leave what is behind the name as it was: two keys of one name would differ.
+  e.zero(c.destination(), c.type()->size);
   e.helper(BPF_FUNC_get_current_comm, {c.destination(), e.imm(c.type()->size, 32)});
 }
 
