@@ -54,9 +54,11 @@ Value Lowering::map_address(const ast::Expr& e) {
   return emit.choose(emit.compare(Compare::ne, element, emit.null()), [&] { return element; }, [&] { return emit.zeros(info.value->size); });
 }
 
+Value Lowering::map_result(Value code) { return emit.resize(emit.resize(code, 32, true), 64, true); }
+
 void Lowering::update(const ast::Expr& target, const MapInfo& info, Value key, Value value, uint64_t flags) {
   int32_t site = site_of(unit.update_sites, &target);
-  Value code = emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), key, value, emit.imm(flags)});
+  Value code = map_result(emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), key, value, emit.imm(flags)}));
   if (site < 0) return;
   emit.branch(emit.compare(Compare::slt, code, emit.imm(0)), [&] { runtime_error(site, code); }, {}, false);
 }
@@ -145,7 +147,7 @@ void Lowering::with_element(const ast::Expr& target, const std::function<void(Va
       Value present = emit.compare(Compare::ne, element, emit.null());
       element = emit.choose(present, [&] { return element; }, [&] {
         // Another CPU may make the same element meanwhile: only a full map is worth a message, and then the second look finds nothing.
-        Value code = emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), at, emit.zeros(info.value->size), emit.imm(BPF_NOEXIST)});
+        Value code = map_result(emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), at, emit.zeros(info.value->size), emit.imm(BPF_NOEXIST)}));
         int32_t site = site_of(unit.update_sites, &target);
         if (site >= 0) {
           constexpr int64_t exists = -17;  // -EEXIST
@@ -173,7 +175,7 @@ Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
   }
   Value at = &map == &key_expr ? key(map) : key(info, key_expr);
   if (keyed) {
-    Value code = emit.helper(BPF_FUNC_map_delete_elem, {emit.map(info.index), at});
+    Value code = map_result(emit.helper(BPF_FUNC_map_delete_elem, {emit.map(info.index), at}));
     return emit.compare(Compare::eq, code, emit.imm(0));
   }
   Value element = find(info, at);

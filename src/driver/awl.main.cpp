@@ -1,5 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "driver/program.h"
 
@@ -17,18 +20,34 @@ OrEnded<artifact::Bytes> object_of(Options& options, Host& host) {
   return compile_program(std::move(*program), options, host);
 }
 
-// Written beside its name and moved there: a failed build leaves the old file.
-Result<> write_object(const std::string& path, const artifact::Bytes& bytes) {
-  std::string temporary = path + ".new";
-  std::FILE* file = std::fopen(temporary.c_str(), "we");
-  if (!file) return fail(errno, "cannot write '{}'", path);
-  bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  if (std::fclose(file) != 0 || !written || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    int error = errno;
-    std::remove(temporary.c_str());
-    return fail(error, "cannot write '{}'", path);
+Result<> write_all(int fd, const artifact::Bytes& bytes) {
+  for (size_t done = 0; done < bytes.size();) {
+    ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return fail(n < 0 ? errno : EIO, "cannot write");
+    done += static_cast<size_t>(n);
   }
   return {};
+}
+
+// A device or a pipe is written to as it is. A file is made beside its name, under a name that nobody can foresee, and moved there: a
+// failed build leaves the old file.
+Result<> write_object(const std::string& path, const artifact::Bytes& bytes) {
+  struct stat there{};
+  bool special = ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
+  std::string temporary = path + ".XXXXXX";
+  int fd = special ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC) : ::mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0) return fail(errno, "cannot write '{}'", path);
+  Result<> written = write_all(fd, bytes);
+  if (written && !special) {
+    mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (::fchmod(fd, 0666 & ~mask) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) written = fail(errno, "cannot write");
+  }
+  ::close(fd);
+  if (written) return {};
+  if (!special) ::unlink(temporary.c_str());
+  return fail(written.error().code, "cannot write '{}'", path);
 }
 
 int build(Options& options, Host& host) {
