@@ -33,7 +33,7 @@ class FakeHost : public Host {
   std::map<std::string, std::vector<ElfSymbol>> elf;  // path -> functions
   std::map<std::string, std::string> binaries;        // short name -> path
   std::map<std::string, std::shared_ptr<DwarfFile>> debug;  // path -> debug information
-  std::set<Feature> features{Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch, Feature::large_keys};
+  std::set<Feature> features{Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch, Feature::large_keys, Feature::percpu_lookup};
   std::string tracefs_path = "/sys/kernel/tracing";   // empty: not mounted
   std::vector<int> cpus{0, 1};
   std::string refuse;                                 // attachments whose text contains it fail with EINVAL

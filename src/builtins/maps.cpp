@@ -26,6 +26,13 @@ void check_delete(CallCheck& c) {
   if (c.count() > 1 && !element && !c.keyed_map(0)) c.diagnostics().report<Diag::delete_scalar>(c.expr().span);
 }
 
+// The value of a scalar aggregation has a part on each CPU, which kernels from 5.19 let a program reach.
+void plan_delete(CallCheck& c, PlanCall& plan) {
+  if (c.keyed_map(0) || !c.type(0) || !is_aggregation(c.type(0))) return;
+  plan.param({.kind = artifact::ParamKind::ncpus});
+  plan.param({.kind = artifact::ParamKind::feature, .name = "percpu_lookup"});
+}
+
 void check_keyed(CallCheck& c) {
   if (!c.keyed_map(0)) c.diagnostics().report<Diag::needs_keyed_map>(c.arg(0).span, c.call().name);
 }
@@ -36,6 +43,7 @@ const Builtin rows[] = {
      .doc = "Removes an element of a map (or the value of a map without keys); true if it was there.",
      .example = "begin { @a[1] = 2; delete(@a, 1) }",
      .check = check_delete,
+     .plan = plan_delete,
      .lower = [](Emit&, CallLower& c) { return c.remove_element(0, c.count() - 1); }},
     {.name = "has_key",
      .signature = "has_key(map map, key key) -> bool",

@@ -8,6 +8,12 @@ namespace awl {
 using artifact::ParamKind;
 using artifact::Storage;
 
+namespace {
+
+constexpr uint64_t most_cpus = 8192;  // CONFIG_NR_CPUS of the largest configuration
+
+}  // namespace
+
 const MapInfo& Lowering::map_info(const ast::Expr& map) { return unit.maps.at(std::get<ast::MapRef>(map.node).name); }
 
 // The key in memory, at its map's type: built in place, nothing in it undefined.
@@ -178,14 +184,22 @@ Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
     Value code = map_result(emit.helper(BPF_FUNC_map_delete_elem, {emit.map(info.index), at}));
     return emit.compare(Compare::eq, code, emit.imm(0));
   }
-  Value element = find(info, at);
-  return emit.choose(
-      emit.compare(Compare::ne, element, emit.null()),
+  auto clear = [&](Value element) { emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { emit.zero(element, info.value->size); }); };
+  auto clear_own = [&] { clear(find(info, at)); };
+  if (find_param(ParamKind::feature, "percpu_lookup") < 0 || find_param(ParamKind::ncpus) < 0) {
+    clear_own();
+    return emit.imm(1, 1);
+  }
+  // Kernels before 5.19 reach the running CPU's part alone: the run side says so.
+  emit.branch(
+      emit.compare(Compare::ne, param(ParamKind::feature, "percpu_lookup"), emit.imm(0)),
       [&] {
-        emit.zero(element, info.value->size);
-        return emit.imm(1, 1);
+        emit.loop(emit.imm(0), param(ParamKind::ncpus), most_cpus, [&](Value cpu) {
+          clear(emit.helper_address(BPF_FUNC_map_lookup_percpu_elem, {emit.map(info.index), at, emit.resize(cpu, 32, false)}));
+        });
       },
-      [&] { return emit.imm(0, 1); });
+      clear_own);
+  return emit.imm(1, 1);
 }
 
 // An aggregation as one number, over all CPUs (bpf_map_lookup_percpu_elem, kernel 5.19). avg: total / updates.
@@ -212,7 +226,6 @@ Value Lowering::merged(const ast::Expr& map) {
     emit.store(updates, emit.binary(Op::add, before, n));
   };
   if (find_param(ParamKind::ncpus) >= 0) {
-    constexpr uint64_t most_cpus = 8192;
     emit.loop(emit.imm(0), param(ParamKind::ncpus), most_cpus, [&](Value cpu) {
       Value element = emit.helper_address(BPF_FUNC_map_lookup_percpu_elem, {emit.map(info.index), at, emit.resize(cpu, 32, false)});
       emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { add_cpu(element); }, [&] {});

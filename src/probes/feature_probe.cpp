@@ -95,6 +95,9 @@ bool probe_feature(Feature feature) {
     case Feature::atomic_fetch:
       has = has_atomic_fetch();
       break;
+    case Feature::percpu_lookup:
+      has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT, BPF_FUNC_map_lookup_percpu_elem, nullptr) == 1;
+      break;
     case Feature::large_keys:
       has = has_large_keys();
       break;

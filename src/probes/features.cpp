@@ -13,6 +13,7 @@ constexpr Row rows[] = {
     {"attach_cookie", Feature::attach_cookie},
     {"atomic_fetch", Feature::atomic_fetch},
     {"large_keys", Feature::large_keys},
+    {"percpu_lookup", Feature::percpu_lookup},
 };
 
 }  // namespace

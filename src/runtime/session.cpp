@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 
+#include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/events.h"
 #include "runtime/load.h"
@@ -165,6 +166,9 @@ void LiveSession::say_attached() {
 Result<> LiveSession::start() {
   bool nothing = false;
   AWL_CHECK(fit_keys(artifact_.meta, *host_, messages_));
+  for (const artifact::Param& param : artifact_.meta.params)
+    if (param.kind == artifact::ParamKind::feature && param.name == feature_name(Feature::percpu_lookup) && !host_->has_feature(Feature::percpu_lookup))
+      messages_.warning("On this kernel delete() of an aggregation without keys removes only what the CPU that runs it counted; clear() removes all.");
   Result<Loaded> loaded = load(artifact_, *host_, options_, messages_, nothing);
   if (!loaded) {
     if (nothing) failure_status_ = 1;

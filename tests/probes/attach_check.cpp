@@ -198,7 +198,7 @@ int main(int argc, char** argv) {
     for (const std::string& line : *lines) puts(line.c_str());
     return 0;
   }
-  for (const Feature feature : {Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch, Feature::large_keys})
+  for (const Feature feature : {Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch, Feature::large_keys, Feature::percpu_lookup})
     printf("%s %s\n", feature_name(feature).data(), host->has_feature(feature) ? "yes" : "no");
   const bool cookies = host->has_feature(Feature::attach_cookie);
   const std::string self = argv[0];
