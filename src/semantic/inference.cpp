@@ -1,5 +1,7 @@
 #include "semantic/inference.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "semantic/calls.h"
@@ -534,6 +536,12 @@ void Inference::argument(ast::Call& c, size_t i) {
   }
   if (argument_may_be(row, count, i, "string") && text_argument(slot)) return;
   expr(slot);
+  // str(5) is "5": where an address or a text may be given, a plain number is no address.
+  if (const ast::Integer* n = integer_literal(*slot); n && argument_may_be(row, count, i, "string") && argument_may_be(row, count, i, "pointer")) {
+    slot->node = ast::String{n->negative ? fmt::to_string(static_cast<int64_t>(n->value)) : fmt::to_string(n->value)};
+    slot->type = nullptr;
+    expr(slot);
+  }
   if (const ast::MapRef* map = map_of_key(c, i)) {
     MapInfo& info = map_info(map->name, slot->span);
     if (info.keyed || !info.kind_known) grow_key(info, *slot, slot->span);
