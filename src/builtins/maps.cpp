@@ -21,6 +21,10 @@ bool names_element(const ast::Expr& e) {
 
 // delete(@m), delete(@m[k]) (the old form) and delete(@m, k).
 void check_delete(CallCheck& c) {
+  if (!std::holds_alternative<ast::MapRef>(c.arg(0).node)) {
+    c.diagnostics().report<Diag::expects_map>(c.arg(0).span, c.call().name);
+    return;
+  }
   bool element = names_element(c.arg(0));
   if (c.count() == 1 && !element && c.keyed_map(0)) c.diagnostics().report<Diag::delete_keyed>(c.expr().span);
   if (c.count() > 1 && !element && !c.keyed_map(0)) c.diagnostics().report<Diag::delete_scalar>(c.expr().span);

@@ -71,8 +71,7 @@ void check_print(CallCheck& c) {
     Type t = c.type(0);
     if (map_argument(c.arg(0)) && t && (t->kind == Kind::hist || t->kind == Kind::lhist || t->kind == Kind::tseries))
       c.diagnostics().report<Diag::print_element>(c.arg(0).span, TypeTable::text(t));
-    // The arguments of a tracepoint are no structure in memory.
-    if (t && (t->kind == Kind::none || (t->kind == Kind::structure && !t->size))) c.diagnostics().report<Diag::not_printable>(c.arg(0).span, TypeTable::text(t));
+    if (t && t->kind == Kind::none) c.diagnostics().report<Diag::not_printable>(c.arg(0).span, TypeTable::text(t));
     return;
   }
   for (size_t i = 1; i < c.count(); ++i)

@@ -59,6 +59,7 @@ class Checker {
   ProbeInstance* probe_;
   Diagnostics* diagnostics_;
   unsigned loops_ = 0;
+  const ast::Expr* field_object_ = nullptr;  // what a field is being taken of
 };
 
 // Whether a value of this type is true or false.
