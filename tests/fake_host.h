@@ -25,6 +25,7 @@ class FakeHost : public Host {
   // --- what the test sets ---
   std::map<std::string, std::string> files;           // path -> content; directories follow from the paths
   std::set<std::string> executables;
+  std::set<std::string> writable;                     // by all users
   std::map<std::string, std::string> variables;       // environment
   btf* vmlinux = nullptr;                             // owned; see add_sample_types
   std::map<std::string, btf*> modules;                // owned
@@ -56,6 +57,10 @@ class FakeHost : public Host {
       if (file.starts_with(prefix)) names.insert(file.substr(prefix.size(), file.find('/', prefix.size()) - prefix.size()));
     if (names.empty()) return fail(ENOENT, "cannot list '{}'", path);
     return std::vector<std::string>(names.begin(), names.end());
+  }
+  FileStatus file_status(const std::string& path) override {
+    bool file = files.contains(path), directory = !file && list_directory(path).has_value();
+    return {.exists = file || directory, .directory = directory, .writable_by_all = writable.contains(path)};
   }
   bool is_executable(const std::string& path) override { return executables.contains(path); }
   std::optional<std::string> environment(const std::string& name) override {

@@ -45,7 +45,7 @@ struct Diagnostic {
   Span span;  // may be no place
   std::string text;
   std::vector<Note> notes;         // other places that matter, each with its line shown
-  std::vector<Span> expanded_from; // the macro calls that put `span`'s text where it is, the innermost first
+  std::vector<Span> expanded_from; // the macro calls and imports that put `span`'s text where it is, the innermost first
   std::vector<std::string> hints;  // what to do
 
   Diagnostic& note(Span where, std::string message);

@@ -23,6 +23,12 @@ uint32_t Sources::expand(uint32_t number, Span from) {
   return first_expansion + static_cast<uint32_t>(expansions_.size()) - 1;
 }
 
+Span Sources::expanded_from(Span span) const {
+  if (span.file >= first_expansion) return expansions_.at(span.file - first_expansion).from;
+  auto found = imports_.find(span.file);
+  return found == imports_.end() ? Span{} : found->second;
+}
+
 std::string_view Sources::text(Span span) const {
   if (!span) return {};
   std::string_view text = file(span.file).text;

@@ -2,6 +2,7 @@
 // Source texts and places in them.
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,8 +46,10 @@ class Sources {
   uint32_t expand(uint32_t number, Span from);
   // The span with the number that add() gave.
   Span written(Span span) const { return span ? Span{written(span.file), span.begin, span.end} : span; }
-  // The call that put this text where it is; no place if it stands there itself. That call may be such text as well.
-  Span expanded_from(Span span) const { return span.file >= first_expansion ? expansions_.at(span.file - first_expansion).from : Span{}; }
+  // From here on the text of a file stands where it was imported.
+  void imported(uint32_t number, Span from) { imports_[number] = from; }
+  // The macro call or import that put this text where it is; no place if it stands there itself. That may be such text as well.
+  Span expanded_from(Span span) const;
 
   std::string_view text(Span span) const;
   Position position(uint32_t file, uint32_t offset) const;
@@ -63,6 +66,7 @@ class Sources {
 
   std::deque<SourceFile> files_;
   std::vector<Expansion> expansions_;
+  std::map<uint32_t, Span> imports_;
 };
 
 }  // namespace awl

@@ -10,6 +10,7 @@ std::span<const Builtin> process_rows();
 std::span<const Builtin> time_rows();
 std::span<const Builtin> context_rows();
 std::span<const Builtin> string_rows();
+std::span<const Builtin> text_rows();
 std::span<const Builtin> stack_rows();
 std::span<const Builtin> output_rows();
 std::span<const Builtin> map_rows();

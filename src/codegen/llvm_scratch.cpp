@@ -1,5 +1,6 @@
 // Scratch memory: an area of the per-CPU map awl_scratch, claimed where a program first needs it and given back on every way out.
 #include <linux/bpf.h>
+#include <llvm/Analysis/CFG.h>
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/IR/Dominators.h>
 
@@ -16,9 +17,32 @@ llvm::Instruction* point_of(llvm::Use& use) {
   return phi ? phi->getIncomingBlock(use)->getTerminator() : user;
 }
 
+// The helper that a call calls; 0 for other calls.
+uint64_t helper_of(const llvm::CallInst& call) {
+  auto* target = llvm::dyn_cast<llvm::ConstantExpr>(call.getCalledOperand());
+  if (!target || target->getOpcode() != llvm::Instruction::IntToPtr) return 0;
+  auto* id = llvm::dyn_cast<llvm::ConstantInt>(target->getOperand(0));
+  return id ? id->getZExtValue() : 0;
+}
+
+// The reservation of the event that is being filled at `point`: one that came before and whose submission comes after. Where there is no scratch
+// memory the program ends, and must not hold an event then. Null if there is none.
+llvm::Instruction* open_event(llvm::Instruction* point, const llvm::DominatorTree& dominators) {
+  for (llvm::BasicBlock& block : *point->getFunction())
+    for (llvm::Instruction& instruction : block) {
+      auto* reserve = llvm::dyn_cast<llvm::CallInst>(&instruction);
+      if (!reserve || helper_of(*reserve) != BPF_FUNC_ringbuf_reserve || reserve == point || !dominators.dominates(reserve, point)) continue;
+      for (llvm::User* user : reserve->users()) {
+        auto* submit = llvm::dyn_cast<llvm::CallInst>(user);
+        if (submit && helper_of(*submit) == BPF_FUNC_ringbuf_submit && llvm::isPotentiallyReachable(point, submit, nullptr, &dominators)) return reserve;
+      }
+    }
+  return nullptr;
+}
+
 }  // namespace
 
-// The last place from which all uses can be reached, outside loops: predicates that need no scratch come before it.
+// The last place from which all uses can be reached, outside loops and with no event open: predicates that need no scratch come before it.
 llvm::Instruction* LlvmEmit::scratch_use_point(llvm::SmallVectorImpl<llvm::Use*>& uses) {
   llvm::DominatorTree dominators(*function_);
   llvm::BasicBlock* common = nullptr;
@@ -26,16 +50,17 @@ llvm::Instruction* LlvmEmit::scratch_use_point(llvm::SmallVectorImpl<llvm::Use*>
     llvm::BasicBlock* where = point_of(*use)->getParent();
     common = common ? dominators.findNearestCommonDominator(common, where) : where;
   }
-  llvm::LoopInfo loops(dominators);
-  llvm::BasicBlock* outside = common;
-  while (llvm::Loop* loop = loops.getLoopFor(outside)) outside = dominators.getNode(loop->getHeader())->getIDom()->getBlock();
-  llvm::Instruction* point = outside->getTerminator();
-  if (outside != common) return point;
+  llvm::Instruction* point = common->getTerminator();
   for (llvm::Use* use : uses) {
     llvm::Instruction* user = point_of(*use);
-    if (user->getParent() == outside && user->comesBefore(point)) point = user;
+    if (user->getParent() == common && user->comesBefore(point)) point = user;
   }
-  return point;
+  llvm::LoopInfo loops(dominators);
+  for (;;) {
+    if (llvm::Loop* loop = loops.getLoopFor(point->getParent())) point = dominators.getNode(loop->getHeader())->getIDom()->getBlock()->getTerminator();
+    else if (llvm::Instruction* event = open_event(point, dominators)) point = event;
+    else return point;
+  }
 }
 
 void LlvmEmit::place_scratch() {

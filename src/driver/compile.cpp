@@ -46,4 +46,10 @@ Result<artifact::Bytes> compile(Sources& sources, uint32_t file, const CompileOp
   return std::move(output->object);
 }
 
+void check(Sources& sources, uint32_t file, const CompileOptions& options, Host& host, Diagnostics& diagnostics) {
+  Unit unit(sources, diagnostics, host, options);
+  unit.script = parse(sources, file, diagnostics, is_value_builtin);
+  if (!diagnostics.has_errors()) run_until(unit, "plan");
+}
+
 }  // namespace awl

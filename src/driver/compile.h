@@ -17,4 +17,7 @@ struct DebugDump {
 Result<artifact::Bytes> compile(Sources& sources, uint32_t file, const CompileOptions& options, Host& host,
                                 Diagnostics& diagnostics, DebugDump* dump = nullptr);
 
+// The same without code generation: only fills `diagnostics`. Needs no privilege.
+void check(Sources& sources, uint32_t file, const CompileOptions& options, Host& host, Diagnostics& diagnostics);
+
 }  // namespace awl

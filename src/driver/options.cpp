@@ -57,7 +57,7 @@ constexpr option long_options[] = {
     {"fmt", no_argument, nullptr, option_fmt},
     {nullptr, 0, nullptr, 0},
 };
-constexpr const char short_options[] = "e:lp:c:o:f:B:qvkI:d:hV";
+constexpr const char short_options[] = "e:lp:c:o:f:B:qvkI:d:hVi";
 
 bool takes_value(std::string_view argument) {
   if (argument.size() == 2 && argument[0] == '-') {
@@ -106,7 +106,7 @@ Result<> take_no_features(std::string_view list, Options& options) {
 
 Result<> take_mode(std::string_view mode, Options& options) {
   if (mode == "codegen")
-    options.command = Command::check;
+    options.command = Command::compile;
   else if (mode == "format")
     options.command = Command::fmt;
   else
@@ -129,6 +129,7 @@ Result<bool> take_own_option(int code, const char* value, Options& options) {
     case 'h': options.command = Command::help; return true;
     case 'V': options.command = Command::version; return true;
     case 'k': options.compile.warn_helpers = true; return true;
+    case 'i': options.in_place = true; return true;
     case 'I': options.compile.include_dirs.emplace_back(value); return true;
     case 'd': return done(take_debug_stages(value, options));
     case option_info: options.command = Command::info; return true;
@@ -174,14 +175,15 @@ void finish(Options& options) {
   const SessionOptions& session = options.run.session;
   if (options.command == Command::build) std::swap(options.artifact_file, options.run.output_file);
   // The first operand is the script, except with -e, where all are parameters.
-  size_t parameters = options.has_program ? 0 : 1;
+  bool only_files = !options.has_program && (options.command == Command::check || options.command == Command::fmt);
+  size_t parameters = options.has_program ? 0 : only_files ? options.operands.size() : 1;
   std::vector<std::string> given(options.operands.begin() + static_cast<ptrdiff_t>(std::min(parameters, options.operands.size())), options.operands.end());
   options.operands.resize(std::min(parameters, options.operands.size()));
   given.insert(given.end(), session.parameters.begin(), session.parameters.end());
   options.run.session.parameters = given;
   compile.parameters = given;
   compile.named = session.named;
-  compile.parameters_known = options.command != Command::build || !given.empty() || !session.named.empty();
+  compile.parameters_known = (options.command != Command::build && options.command != Command::check) || !given.empty() || !session.named.empty();
   compile.unsafe = session.unsafe;
   compile.has_pid = session.pid.has_value() || options.run.has_command;
   compile.has_child = options.run.has_command;
@@ -208,6 +210,7 @@ Result<Options> read_options(int argc, char** argv, bool& show_usage) {
   }
   for (int i = optind; i < dashes; ++i) options.operands.emplace_back(argv[i]);
   if (dashes < argc) add_parameters({argv + dashes + 1, argv + argc}, options.run.session);
+  if (options.in_place && options.command != Command::fmt) return fail_text(0, "USAGE: -i belongs to `awl fmt -i FILE...`; -I DIR searches for C headers");
   finish(options);
   return options;
 }

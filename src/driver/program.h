@@ -29,6 +29,9 @@ std::unexpected<Ended> ended(const Error& error, int status = exit_usage);
 
 // `awl -l`.
 int list(Options& options, Host& host);
+// `awl check`, `awl fmt`.
+int check_programs(Options& options, Host& host);
+int format_programs(Options& options, Host& host);
 // `awl --info`.
 int print_info(Host& host);
 

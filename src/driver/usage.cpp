@@ -9,7 +9,8 @@ const std::string_view usage_text = R"(USAGE:
     awl -l[v] [PATTERN | -e PROGRAM | FILE]
     awl build [options] FILE | -e 'PROGRAM' -o OBJECT
     awl inspect OBJECT [--json]
-    awl check FILE | -e 'PROGRAM'
+    awl check [--json] FILE... | -e 'PROGRAM'     all messages about scripts, without running them
+    awl fmt [-i] FILE...                          scripts in their usual form; -i changes the files
 
 FILE is a script, or an object that `awl build` made.
 
@@ -43,7 +44,8 @@ FOR DEVELOPERS:
         --emit-elf FILE     write the BPF object
         --emit-llvm FILE    write FILE.original.ll and FILE.optimized.ll
         --verify-llvm-ir    check the generated IR
-        --mode MODE         codegen: compile only; format: print the program reformatted
+        --mode MODE         codegen: compile only; format: as --fmt
+        --fmt               print the program in its usual form, as awl fmt
 
 ENVIRONMENT:
     AWL_COLOR, BPFTRACE_COLOR     auto, always, never

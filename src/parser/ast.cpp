@@ -71,7 +71,7 @@ struct CopyStmt {
 
 }  // namespace
 
-ExprPtr clone(const Expr& e) { return std::make_unique<Expr>(Expr{e.span, std::visit(CopyExpr{}, e.node), e.type}); }
+ExprPtr clone(const Expr& e) { return std::make_unique<Expr>(Expr{e.span, std::visit(CopyExpr{}, e.node), e.type, e.comptime}); }
 StmtPtr clone(const Stmt& s) { return std::make_unique<Stmt>(Stmt{s.span, std::visit(CopyStmt{}, s.node)}); }
 Block clone(const Block& b) { return Block{b.span, copy(b.statements), b.open}; }
 TypeName clone(const TypeName& t) { return TypeName{t.span, t.name, copy(t.of), t.suffixes}; }

@@ -94,7 +94,8 @@ struct Expr {
                             TypeInfo, BlockExpr>;
   Span span;
   Node node;
-  Type type = nullptr;  // set by inference
+  Type type = nullptr;    // set by inference
+  bool comptime = false;  // `comptime` stands in front
 };
 
 // ---- statements -------------------------------------------------------------------------------------------------

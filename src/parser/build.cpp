@@ -135,6 +135,17 @@ Statement Parse::condition(Span span, bool comptime, Expression condition, Body 
   return stmt(span, If{std::move(condition.node), comptime, block(std::move(yes)), std::move(other)}, depth);
 }
 
+Body Parse::if_branch(Span span, bool comptime, Expression condition, Body yes, Body no) {
+  Statement nested = this->condition(span, comptime, std::move(condition), std::move(yes), std::move(no));
+  Body out{span, {}, nested.depth, true};
+  out.statements.push_back(std::move(nested.node));
+  return out;
+}
+
+Expression Parse::if_expression(Span span, bool comptime, Expression condition, Body yes, Body no) {
+  return block_expression(span, if_branch(span, comptime, std::move(condition), std::move(yes), std::move(no)));
+}
+
 void Parse::attach_point(Probe& probe, const Token& token) {
   AttachPoint point{token.span, token.text, {}, {}};
   std::string part;

@@ -97,6 +97,9 @@ struct Parse {
   Statement assign(Span operator_span, Expression target, std::optional<ast::BinaryOp> op, Expression value);
   Statement loop(Span span, const Token& variable, Loop loop, Body body);
   Statement condition(Span span, bool comptime, Expression condition, Body yes, std::optional<Body> no);
+  // `if` as a value: a block with nothing else in it, see BlockExpr::open.
+  Body if_branch(Span span, bool comptime, Expression condition, Body yes, Body no);
+  Expression if_expression(Span span, bool comptime, Expression condition, Body yes, Body no);
   ast::Block block(Body body) { return {body.span, std::move(body.statements), body.open}; }
   ast::BlockExpr macro_body(Body body);
 

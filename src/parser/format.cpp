@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "lexer/token.h"
 
@@ -170,7 +171,7 @@ class Formatter {
     for (size_t i = 0; i < m.parameters.size(); ++i) out_ += (i ? ", " : "") + m.parameters[i].name;
     out_ += ")\n";
     last_ = std::max(last_, m.name_span.end);
-    braces(m.body.statements, m.body.value.get(), m.span.end);
+    braces(m.body.statements, m.body.value.get(), m.span.end, m.body.open);
     out_ += "\n";
   }
 
@@ -193,8 +194,9 @@ class Formatter {
 
   // ---- statements ----
 
-  // { statements value }; `end` is behind the closing brace in the source. Leaves the line open.
-  void braces(const std::vector<StmtPtr>& statements, const Expr* value, uint32_t end) {
+  // { statements value }; `end` is behind the closing brace in the source; `gives`: the last statement, a compound one, may give the block's
+  // value. Leaves the line open.
+  void braces(const std::vector<StmtPtr>& statements, const Expr* value, uint32_t end, bool gives = false) {
     out_ += "{";
     bool any_comment = next_comment_ < comments_.size() && comments_[next_comment_].begin < end;
     if (statements.empty() && !value && !any_comment) {
@@ -203,7 +205,7 @@ class Formatter {
     }
     out_ += "\n";
     ++depth_;
-    for (const StmtPtr& s : statements) statement(*s);
+    for (const StmtPtr& s : statements) statement(*s, gives && s == statements.back());
     if (value) {
       before(value->span.begin);
       indent();
@@ -218,16 +220,19 @@ class Formatter {
     last_ = std::max(last_, end);
   }
 
-  void block(const Block& b) {
+  void block(const Block& b, bool gives = false) {
     last_ = std::max(last_, b.span.begin);
-    braces(b.statements, nullptr, b.span.end);
+    braces(b.statements, nullptr, b.span.end, gives && b.open);
   }
 
-  void statement(const Stmt& s) {
+  // `gives`: in the place of a block's value, where a ';' would take it away.
+  void statement(const Stmt& s, bool gives = false) {
     before(s.span.begin);
     indent();
+    bool outer = std::exchange(gives_, gives);
     bool compound = std::visit([&](const auto& n) { return write(n); }, s.node);
-    out_ += compound ? "\n" : ";\n";
+    gives_ = outer;
+    out_ += compound || (gives && std::holds_alternative<ExprStmt>(s.node)) ? "\n" : ";\n";
     last_ = std::max(last_, s.span.end);
   }
 
@@ -278,11 +283,12 @@ class Formatter {
   }
   bool write(const If& n) {
     const If* current = &n;
+    bool gives = gives_ && n.no;
     for (;;) {
       out_ += current->comptime ? "if comptime " : "if ";
       head(*current->condition);
       out_ += " ";
-      block(current->yes);
+      block(current->yes, gives);
       if (!current->no) return true;
       out_ += " else ";
       const auto& other = current->no->statements;
@@ -290,7 +296,7 @@ class Formatter {
       if (!nested) break;
       current = nested;
     }
-    block(*current->no);
+    block(*current->no, gives);
     return true;
   }
   bool write(const ForMap& n) {
@@ -337,7 +343,7 @@ class Formatter {
     }
     return false;
   }
-  bool write(const Block& n) { return block(n), true; }
+  bool write(const Block& n) { return block(n, gives_), true; }
 
   // ---- expressions ----
 
@@ -360,13 +366,20 @@ class Formatter {
 
   // An expression where one of at most level `allowed` can stand.
   void expr(const Expr& e, int allowed) {
-    bool parens = level(e) > allowed;
+    bool parens = (e.comptime ? unary_level : level(e)) > allowed;
     if (parens) out_ += "(";
-    std::visit([&](const auto& n) { term(e, n); }, e.node);
+    if (e.comptime) {
+      bool inner = level(e) > unary_level;
+      out_ += inner ? "comptime (" : "comptime ";
+      std::visit([&](const auto& n) { term(e, n); }, e.node);
+      if (inner) out_ += ")";
+    } else {
+      std::visit([&](const auto& n) { term(e, n); }, e.node);
+    }
     if (parens) out_ += ")";
   }
   // The same for an operand, whose parentheses the reader may want to keep.
-  void operand(const Expr& e, int allowed) { expr(e, level(e) > unary_level && parenthesised(e) ? 0 : allowed); }
+  void operand(const Expr& e, int allowed) { expr(e, !e.comptime && level(e) > unary_level && parenthesised(e) ? 0 : allowed); }
 
   void list(const std::vector<ExprPtr>& es) {
     for (size_t i = 0; i < es.size(); ++i) {
@@ -516,7 +529,13 @@ class Formatter {
     else type(n.type);
     out_ += ")";
   }
-  void term(const Expr& e, const BlockExpr& n) { braces(n.statements, n.value.get(), e.span.end); }
+  void term(const Expr& e, const BlockExpr& n) {
+    const If* branch = n.statements.size() == 1 && !n.value ? std::get_if<If>(&n.statements[0]->node) : nullptr;
+    if (!branch || text_[e.span.begin] == '{') return braces(n.statements, n.value.get(), e.span.end, n.open);
+    bool outer = std::exchange(gives_, true);
+    write(*branch);
+    gives_ = outer;
+  }
 
   const Sources& sources_;
   const Script& script_;
@@ -525,6 +544,7 @@ class Formatter {
   size_t next_comment_ = 0;
   std::string out_;
   size_t depth_ = 0;
+  bool gives_ = false;
   uint32_t last_ = 0;  // end in the source of what was written last
 };
 

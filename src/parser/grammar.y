@@ -57,10 +57,10 @@ using namespace awl::ast;
 %left plus minus
 %left star slash percent
 
-%nterm <awl::build::Expression> expr unary postfix primary map_reference call predicate
+%nterm <awl::build::Expression> expr value unary postfix primary map_reference call predicate
 %nterm <awl::build::Expressions> arguments expressions
 %nterm <awl::build::Statement> statement simple compound
-%nterm <awl::build::Body> block body statements brace_body
+%nterm <awl::build::Body> value_branch block body statements brace_body
 %nterm <std::optional<awl::build::Body>> else_branch
 %nterm <awl::build::Loop> loop_range
 %nterm <awl::build::Fields> fields
@@ -104,7 +104,7 @@ config_list: config_item | config_list semicolon config_item;
 config_item: identifier assign config_value { run.config_item(*$1, *$3); };
 config_value: identifier { $$ = $1; } | integer { $$ = $1; } | string { $$ = $1; } | kw_true { $$ = $1; } | kw_false { $$ = $1; };
 
-import: kw_import string semicolon { run.script.imports.push_back({@$, $2->text}); }
+import: kw_import string semicolon { run.script.imports.push_back({join(@1, @2), $2->text}); }
   | kw_import error semicolon { yyerrok; }
   | kw_import error skipped { yyerrok; }
   ;
@@ -198,11 +198,11 @@ statement:
 
 simple:
     expr { uint32_t depth = $1.depth; $$ = run.stmt(@$, ExprStmt{std::move($1.node)}, depth); }
-  | expr assign_operator expr { $$ = run.assign(@2, std::move($1), std::move($2), std::move($3)); }
+  | expr assign_operator value { $$ = run.assign(@2, std::move($1), std::move($2), std::move($3)); }
   | kw_let variable { $$ = run.stmt(@$, Let{$2->text, @2, std::nullopt, nullptr}, 0); }
-  | kw_let variable assign expr { uint32_t depth = $4.depth; $$ = run.stmt(@$, Let{$2->text, @2, std::nullopt, std::move($4.node)}, depth); }
+  | kw_let variable assign value { uint32_t depth = $4.depth; $$ = run.stmt(@$, Let{$2->text, @2, std::nullopt, std::move($4.node)}, depth); }
   | kw_let variable colon type { uint32_t depth = $4.depth; $$ = run.stmt(@$, Let{$2->text, @2, std::move($4.type), nullptr}, depth); }
-  | kw_let variable colon type assign expr {
+  | kw_let variable colon type assign value {
       uint32_t depth = std::max($4.depth, $6.depth);
       $$ = run.stmt(@$, Let{$2->text, @2, std::move($4.type), std::move($6.node)}, depth);
     }
@@ -210,6 +210,20 @@ simple:
   | kw_continue { $$ = run.stmt(@$, Continue{}, 0); }
   | kw_return { $$ = run.stmt(@$, Return{}, 0); }
   | kw_return expr { uint32_t depth = $2.depth; $$ = run.stmt(@$, Return{std::move($2.node)}, depth); }
+  ;
+// Of an assignment: also an `if` whose branches give a value.
+value:
+    expr { $$ = std::move($1); }
+  | kw_if expr block kw_else block { $$ = run.if_expression(@$, false, std::move($2), std::move($3), std::move($5)); }
+  | kw_if expr block kw_else value_branch { $$ = run.if_expression(@$, false, std::move($2), std::move($3), std::move($5)); }
+  | kw_if kw_comptime expr block kw_else block { $$ = run.if_expression(@$, true, std::move($3), std::move($4), std::move($6)); }
+  | kw_if kw_comptime expr block kw_else value_branch { $$ = run.if_expression(@$, true, std::move($3), std::move($4), std::move($6)); }
+  ;
+value_branch:
+    kw_if expr block kw_else block { $$ = run.if_branch(@$, false, std::move($2), std::move($3), std::move($5)); }
+  | kw_if expr block kw_else value_branch { $$ = run.if_branch(@$, false, std::move($2), std::move($3), std::move($5)); }
+  | kw_if kw_comptime expr block kw_else block { $$ = run.if_branch(@$, true, std::move($3), std::move($4), std::move($6)); }
+  | kw_if kw_comptime expr block kw_else value_branch { $$ = run.if_branch(@$, true, std::move($3), std::move($4), std::move($6)); }
   ;
 assign_operator:
     assign { $$ = std::nullopt; }
@@ -239,12 +253,12 @@ else_branch:
   | kw_else block { $$ = std::move($2); }
   | kw_else kw_if expr block else_branch {
       Statement nested = run.condition(join(@2, @$), false, std::move($3), std::move($4), std::move($5));
-      $$ = Body{join(@2, @$), {}, nested.depth, false};
+      $$ = Body{join(@2, @$), {}, nested.depth, true};
       $$->statements.push_back(std::move(nested.node));
     }
   | kw_else kw_if kw_comptime expr block else_branch {
       Statement nested = run.condition(join(@2, @$), true, std::move($4), std::move($5), std::move($6));
-      $$ = Body{join(@2, @$), {}, nested.depth, false};
+      $$ = Body{join(@2, @$), {}, nested.depth, true};
       $$->statements.push_back(std::move(nested.node));
     }
   ;
@@ -293,7 +307,10 @@ unary:
       Span span = join(@1, operand.node->span);
       $$ = run.expr(span, Cast{std::move($2.type), std::move(operand.node)}, depth);
     }
-  | comptime_value unary { $$ = std::move($2); }
+  | comptime_value unary {
+      $$ = std::move($2);
+      $$.node->comptime = true;
+    }
   ;
 postfix:
     primary { $$ = std::move($1); }
@@ -354,8 +371,8 @@ call: identifier open_paren arguments close_paren {
     };
 arguments: %empty {} | expressions { $$ = std::move($1); };
 expressions:
-    expr { $$.depth = $1.depth; $$.list.push_back(std::move($1.node)); }
-  | expressions comma expr {
+    value { $$.depth = $1.depth; $$.list.push_back(std::move($1.node)); }
+  | expressions comma value {
       $$ = std::move($1);
       Expression next = std::move($3);
       $$.depth = std::max($$.depth, next.depth);

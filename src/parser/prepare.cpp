@@ -12,6 +12,7 @@ class Preparer {
   Preparer(PreparedTokens& out, IsBuiltin is_builtin) : out_(out), t_(out.tokens), is_builtin_(is_builtin) {}
 
   void run() {
+    split_pointers();
     for (size_t i = 0; i < t_.size(); ++i) {
       Tok kind = t_[i].kind;
       if (is_keyword(kind)) keyword(i);
@@ -24,6 +25,29 @@ class Preparer {
  private:
   Tok at(size_t i) const { return i < t_.size() ? t_[i].kind : Tok::end; }
   Tok before(size_t i, size_t n) const { return i >= n ? t_[i - n].kind : Tok::end; }
+
+  // `let $x: uint64*=1`: the '*' belongs to the type.
+  void split_pointers() {
+    std::vector<size_t> places;
+    for (size_t i = 0; i + 3 < t_.size(); ++i) {
+      if (t_[i].kind != Tok::kw_let || t_[i + 1].kind != Tok::variable || t_[i + 2].kind != Tok::colon) continue;
+      size_t end = i + 3;
+      if (is_tagged(at(end))) ++end;
+      if (at(end) == Tok::kw_typeof) end = skip_parens(end + 1);
+      else if (at(end) == Tok::identifier) ++end;
+      else continue;
+      while (at(end) == Tok::star) ++end;
+      if (at(end) == Tok::assign_multiply) places.push_back(end);
+    }
+    for (auto place = places.rbegin(); place != places.rend(); ++place) {
+      Token rest = t_[*place];
+      t_[*place].kind = Tok::star;
+      t_[*place].span.end = rest.span.begin + 1;
+      rest.kind = Tok::assign;
+      ++rest.span.begin;
+      t_.insert(t_.begin() + static_cast<ptrdiff_t>(*place) + 1, std::move(rest));
+    }
+  }
 
   void keyword(size_t i) {
     Tok previous = before(i, 1), next = at(i + 1);

@@ -58,6 +58,11 @@ struct MultiTarget {
 
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, large_keys, percpu_lookup, /* grows */ };
 
+struct FileStatus {
+  bool exists = false, directory = false;
+  bool writable_by_all = false;
+};
+
 class Host {
  public:
   virtual ~Host() = default;
@@ -67,6 +72,7 @@ class Host {
   virtual Result<std::string> read_file(const std::string& path, size_t limit = 64 << 20) = 0;
   // Names in a directory, sorted, without "." and "..".
   virtual Result<std::vector<std::string>> list_directory(const std::string& path) = 0;
+  virtual FileStatus file_status(const std::string& path) = 0;
   // Whether a path is there and may be executed.
   virtual bool is_executable(const std::string& path) = 0;
   virtual std::optional<std::string> environment(const std::string& name) = 0;

@@ -81,6 +81,12 @@ Result<std::vector<std::string>> LinuxHost::list_directory(const std::string& pa
   return names;
 }
 
+FileStatus LinuxHost::file_status(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return {.exists = true, .directory = S_ISDIR(status.st_mode), .writable_by_all = (status.st_mode & S_IWOTH) != 0};
+}
+
 bool LinuxHost::is_executable(const std::string& path) {
   struct stat status{};
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;

@@ -28,6 +28,7 @@ class LinuxHost final : public Host {
 
   Result<std::string> read_file(const std::string& path, size_t limit) override;
   Result<std::vector<std::string>> list_directory(const std::string& path) override;
+  FileStatus file_status(const std::string& path) override;
   bool is_executable(const std::string& path) override;
   std::optional<std::string> environment(const std::string& name) override;
 

@@ -157,8 +157,7 @@ void read_environment(Unit& unit, Diagnostics& diagnostics) {
 void import_files(Unit& unit, Diagnostics& diagnostics) {
   read_block(unit, diagnostics);
   read_environment(unit, diagnostics);
-  for (const ast::Import& import : unit.script.imports)
-    diagnostics.report<Diag::not_supported>(import.span, "import").hint("put the definitions into this script");
+  load_imports(unit, diagnostics);
 }
 
 }  // namespace awl

@@ -438,12 +438,12 @@ class Expander {
     const Macro* macro = choose(overloads, arguments);
     if (!macro) {
       if (!in_script && find_builtin(name)) return false;
-      no_match(slot, name, overloads, arguments);
+      no_match(slot, name, overloads, arguments, statement);
       return true;
     }
     bool recursive = false;
     for (const Frame* f = frame; f; f = f->caller) recursive |= f->macro == macro;
-    if (recursive) recursion(slot, *macro, frame);
+    if (recursive) recursion(slot, *macro, frame, statement);
     else expand(slot, *macro, arguments, frame, statement);
     return true;
   }
@@ -467,20 +467,22 @@ class Expander {
     slot = ast::make(place, std::move(body));
   }
 
-  void recursion(ast::ExprPtr& slot, const Macro& macro, const Frame* frame) {
+  void recursion(ast::ExprPtr& slot, const Macro& macro, const Frame* frame, bool statement) {
     std::string chain = macro.name;
     for (const Frame* f = frame; f; f = f->caller) {
       chain = f->macro->name + " > " + chain;
       if (f->macro == &macro) break;
     }
     diagnostics_->report<Diag::macro_recursion>(slot->span, chain);
-    settle(slot);
+    settle(slot, statement);
   }
 
   // What is left of a call that was reported: nothing that gives rise to further messages.
-  static void settle(ast::ExprPtr& slot) { slot = ast::make(slot->span, ast::Integer{0}); }
+  static void settle(ast::ExprPtr& slot, bool statement = false) {
+    slot = statement ? ast::make(slot->span, ast::BlockExpr{}) : ast::make(slot->span, ast::Integer{0});
+  }
 
-  void no_match(ast::ExprPtr& slot, const std::string& name, const Overloads& overloads, const std::vector<ast::ExprPtr>& arguments) {
+  void no_match(ast::ExprPtr& slot, const std::string& name, const Overloads& overloads, const std::vector<ast::ExprPtr>& arguments, bool statement) {
     Diagnostic& d = diagnostics_->report<Diag::macro_arguments>(slot->span, name);
     const Macro* closest = overloads.front();
     auto distance = [&](const Macro& m) { return m.parameters.size() > arguments.size() ? m.parameters.size() - arguments.size() : arguments.size() - m.parameters.size(); };
@@ -497,7 +499,7 @@ class Expander {
         break;
       }
     }
-    settle(slot);
+    settle(slot, statement);
   }
 
   Unit* unit_;

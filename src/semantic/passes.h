@@ -5,6 +5,8 @@
 namespace awl {
 
 void import_files(Unit& unit, Diagnostics& diagnostics);
+// A part of it: what `import` names becomes part of the script.
+void load_imports(Unit& unit, Diagnostics& diagnostics);
 void expand_macros(Unit& unit, Diagnostics& diagnostics);
 void define_types(Unit& unit, Diagnostics& diagnostics);
 void resolve_probes(Unit& unit, Diagnostics& diagnostics);

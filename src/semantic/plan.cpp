@@ -140,7 +140,14 @@ class Planner {
     else intern_param(*unit_, {.kind = ParamKind::positional_number, .index = p.index});
   }
 
+  // Messages of the run side name places of the script that is run: for text of a macro or an import, what brought it in.
+  Span in_script(Span span) const {
+    while (Span from = unit_->sources->expanded_from(span)) span = from;
+    return span;
+  }
+
   artifact::Site site_at(Span span, Action action) {
+    span = in_script(span);
     Position begin = unit_->sources->position(span.file, span.begin), end = unit_->sources->position(span.file, span.end);
     artifact::Site site{.action = action, .line = begin.line, .column = begin.column, .column_end = end.column};
     std::string shown = render_place(*unit_->sources, span, "", "");

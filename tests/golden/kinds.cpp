@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "builtins/builtin.h"
 #include "codegen/codegen.h"
@@ -33,12 +36,24 @@ awl::CompileOptions compile_options(const Request& request) {
   return options;
 }
 
+// What stands in the folder `imported` beside a golden file can be imported by it; anyone may write files whose name starts with writable_.
+void add_imported_files(awl::FakeHost& host, const std::filesystem::path& folder) {
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, absent)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    std::string name = "imported/" + entry.path().filename().string();
+    host.files[name] = std::string(std::istreambuf_iterator<char>(in), {});
+    if (entry.path().filename().string().starts_with("writable_")) host.writable.insert(name);
+  }
+}
+
 // The passes up to `last`, in the fake world of tests/unit/semantic/compiled.h.
 struct World {
   std::unique_ptr<awl::FakeHost> host = awl::sample_world();
   awl::Unit unit;
   World(const Request& request, Sources& sources, uint32_t number, Diagnostics& diagnostics, std::string_view last)
       : unit(sources, diagnostics, *host, compile_options(request)) {
+    add_imported_files(*host, request.path.parent_path() / "imported");
     unit.script = awl::parse(sources, number, diagnostics, awl::is_value_builtin);
     if (!diagnostics.has_errors()) awl::run_until(unit, last);
   }

@@ -52,6 +52,24 @@ TEST(Sources, GivesTheTextOfASpan) {
   EXPECT_EQ(sources.text({}), "");
 }
 
+TEST(Sources, KnowsWhereTextWasBroughtIn) {
+  Sources sources;
+  uint32_t script = sources.add("s.bt", "call"), macros = sources.add("m.bt", "one\ntwo");
+  Span call{script, 0, 4};
+  uint32_t outer = sources.expand(macros, call), inner = sources.expand(outer, {outer, 0, 3});
+  Span text{inner, 4, 7};
+  EXPECT_EQ(sources.text(text), "two");
+  EXPECT_EQ(sources.position(inner, 4).line, 2u);
+  EXPECT_EQ(sources.file(inner).name, "m.bt");
+  EXPECT_EQ(sources.written(text), (Span{macros, 4, 7}));
+  EXPECT_EQ(sources.expanded_from(text), (Span{outer, 0, 3}));
+  EXPECT_EQ(sources.expanded_from(sources.expanded_from(text)), call);
+  EXPECT_FALSE(sources.expanded_from(call));
+  sources.imported(macros, call);
+  EXPECT_EQ(sources.expanded_from({macros, 0, 3}), call);
+  EXPECT_EQ(sources.count(), 2u);
+}
+
 TEST(Span, JoinsWithinOneFile) {
   EXPECT_EQ(join({1, 2, 4}, {1, 8, 9}), (Span{1, 2, 9}));
   EXPECT_EQ(join({1, 8, 9}, {1, 2, 4}), (Span{1, 2, 9}));

@@ -77,11 +77,30 @@ TEST(CommandLine, DebugStages) {
   EXPECT_FALSE(options->dump.codegen);
 }
 
+TEST(CommandLine, CheckAndFormatTakeFiles) {
+  Result<Options> options = read({"check", "--json", "a.bt", "b.bt", "--", "one"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->command, Command::check);
+  EXPECT_TRUE(options->json);
+  EXPECT_THAT(options->operands, ElementsAre("a.bt", "b.bt"));
+  EXPECT_THAT(options->compile.parameters, ElementsAre("one"));
+  EXPECT_TRUE(options->compile.parameters_known);
+  EXPECT_FALSE(read({"check", "a.bt"})->compile.parameters_known);
+  options = read({"fmt", "-i", "a.bt", "b.bt"});
+  ASSERT_TRUE(options);
+  EXPECT_TRUE(options->in_place);
+  EXPECT_THAT(options->operands, ElementsAre("a.bt", "b.bt"));
+  EXPECT_EQ(read({"--fmt", "a.bt"})->command, Command::fmt);
+  EXPECT_EQ(read({"--mode", "format", "a.bt"})->command, Command::fmt);
+  EXPECT_EQ(read({"--mode", "codegen", "a.bt"})->command, Command::compile);
+  EXPECT_THAT(read({"-i", "a.bt"}).error().message, HasSubstr("awl fmt -i"));
+}
+
 TEST(CommandLine, EveryOptionIsInTheUsage) {
   for (std::string_view name :
        {"-e ", "--list", "--pid", "--cmd", "--output", "--format", "-B ", "--quiet", "--verbose", "--warnings", "--no-warnings", "--unsafe", "--dry-run",
         "--probe-filter", "--traceable-functions", "--no-feature", "--btf", "-I ", "--include", "--info", "--help", "--version", "--debug", "--emit-elf",
-        "--emit-llvm", "--verify-llvm-ir", "--mode"})
+        "--emit-llvm", "--verify-llvm-ir", "--mode", "--fmt", "-i "})
     EXPECT_THAT(std::string(usage_text), HasSubstr(std::string(name)));
 }
 

@@ -78,6 +78,21 @@ TEST(Format, Spellings) {
 
 TEST(Format, BlockExpressions) { EXPECT_EQ(statement("$a={let $b=1;$b+1}"), "$a = {\n    let $b = 1;\n    $b + 1\n  };"); }
 
+TEST(Format, BranchesThatGiveAValue) {
+  EXPECT_EQ(statement("$a=if $b {1} else if $c {2;3} else {4}"), "$a = if $b {\n    1\n  } else if $c {\n    2;\n    3\n  } else {\n    4\n  };");
+  EXPECT_EQ(formatted("macro f(x){if x {1} else {2}}"), "macro f(x)\n{\n  if x {\n    1\n  } else {\n    2\n  }\n}\n");
+  EXPECT_EQ(formatted("macro f(x){if x {1} else {2};}"), "macro f(x)\n{\n  if x {\n    1;\n  } else {\n    2;\n  }\n}\n");
+  EXPECT_EQ(statement("if $a { print(1) } else { print(2) }"), "if $a {\n    print(1);\n  } else {\n    print(2);\n  }");
+}
+
+TEST(Format, ComptimeStays) {
+  EXPECT_EQ(statement("print(comptime 5)"), "print(comptime 5);");
+  EXPECT_EQ(statement("$a=comptime(1+2)*3"), "$a = comptime (1 + 2) * 3;");
+  EXPECT_EQ(statement("if comptime(1==2){print(1)}"), "if comptime (1 == 2) {\n    print(1);\n  }");
+}
+
+TEST(Format, PointersInDeclarations) { EXPECT_EQ(statement("let $b: uint64*=1"), "let $b : uint64* = 1;"); }
+
 TEST(Format, Header) {
   EXPECT_EQ(formatted("#!/usr/bin/awl\n#define X  1\nstruct s { int x;\n  }; // after\nimport  \"a\\\"b\" ;config={a=1;b=\"c d\"}\nlet @a=hash(10) macro m($a,@b,c){$a}fn f($x:uint64,$y:string[4]):uint64{return 1}"),
             "#!/usr/bin/awl\n#define X  1\nstruct s { int x;\n  };\n// after\nimport \"a\\\"b\";\nconfig = {\n  a = 1;\n  b = \"c d\";\n}\nlet @a = hash(10);\n"
