@@ -91,6 +91,13 @@ void fields(V& v, Param& p) {
   v("text", p.text);
 }
 template <typename V>
+void fields(V& v, Need& n) {
+  v("feature", n.feature);
+  v("construct", n.construct);
+  v("place", n.place);
+  v("source_line", n.source_line);
+}
+template <typename V>
 void fields(V& v, Setting& s) {
   v("name", s.name);
   v("value", s.value);
@@ -105,6 +112,7 @@ void fields(V& v, Meta& m) {
   v("maps", m.maps);
   v("sites", m.sites);
   v("params", m.params);
+  v("needs", m.needs);
   v("strings", m.strings);
   v("settings", m.settings);
   v("probe_names", m.probe_names);

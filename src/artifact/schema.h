@@ -150,6 +150,15 @@ struct Param {
   std::string text;
 };
 
+// What the running kernel must have for a construct of the script: without it nothing is loaded.
+struct Need {
+  std::string feature;      // name in probes/features.h
+  std::string construct;    // "a loop over a map"
+  std::string place;        // "stdin:1:9-28"
+  std::string source_line;  // rendered, underlined
+  bool operator==(const Need&) const = default;
+};
+
 struct Setting {  // config that matters at run time, as text
   std::string name, value;
 };
@@ -165,6 +174,7 @@ struct Meta {
   std::vector<Map> maps;
   std::vector<Site> sites;
   std::vector<Param> params;
+  std::vector<Need> needs;
   std::vector<std::string> strings;
   std::vector<Setting> settings;
   std::vector<std::string> probe_names;  // for values of Kind::probe that are known at build time

@@ -78,6 +78,9 @@ class CallLower {
   virtual Value find_element(size_t map, size_t key) = 0;
   virtual Value remove_element(size_t map, size_t key) = 0;  // 1 bit: whether it was there
   virtual uint32_t stack_room() = 0;  // bytes of the frames of the script's largest stack: of a value of awl_stacks
+  // Sets the variable that argument `variable` names to the element's value if there is one. 1 bit: whether there is.
+  virtual Value find_into(size_t map, size_t key, size_t variable) = 0;
+  virtual Value count_elements(size_t map) = 0;  // 64 bits; none for a map without keys
   // Whether the memory of the result must have no undefined bytes behind the end of a string (it is a key or a map's value).
   virtual bool padded() = 0;
   // For map rows: the current element's value slot of the assignment target (aggregation functions), made when absent; null check done.
@@ -94,6 +97,7 @@ enum class BuiltinFlag : uint16_t {
   ends_program = 32,  // exit
   arguments = 64,     // `args`: its value is Context::args, a program made for several matches is split where they differ
   names_target = 128,  // `probe`: differs from match to match, so a program for several matches reads the attach cookie
+  needs_probe = 256,   // looks at the context or the target of the probe: not in functions of the script
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
 constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
@@ -101,7 +105,7 @@ constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & u
 struct Builtin {
   std::string_view name;
   // Overloads separated by " | ". Parameter types: int (any integer), uint64 ..., string, pointer, any, map, "literal string",
-  // "literal int", mode (a bare word), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
+  // "literal int", mode (a bare word), variable (a scratch variable that is set), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
   // is among the alternatives is taken as its text; `= x` optional; `...` any further. E.g. "str(pointer|int address, int length = max) -> string".
   std::string_view signature;
   std::string_view doc;
@@ -127,6 +131,7 @@ class PlanCall {
   virtual uint32_t param(artifact::Param param) = 0;       // adds or finds; CallLower::param gives it back
   virtual uint32_t string(std::string_view text) = 0;      // index into Meta::strings
   virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
+  virtual void need(Feature feature, std::string_view construct) = 0;  // of the kernel: see artifact::Need
   virtual int32_t map_index(size_t arg) = 0;               // of a map argument
   virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)

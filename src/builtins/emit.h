@@ -100,6 +100,22 @@ class Emit {
   // for (i = from; i < to; ++i) with 64-bit signed i; `body` gets i. The emitted loop is one that the verifier accepts when
   // `limit` (an upper bound of the number of turns known when compiling) is not 0.
   virtual void loop(Value from, Value to, uint64_t limit, const std::function<void(Value)>& body) = 0;
+  // A loop whose number of turns nobody knows when compiling: while (next()) body(). `next` gives 1 bit, in every turn anew. The verifier accepts it as
+  // an open-coded iterator where the kernel has them (the feature parameter `iterators` is not 0: at most `most_turns`), elsewhere because it ends
+  // after `least_turns`. When either end is reached `cut` runs.
+  struct Endless {
+    uint32_t iterators = 0;  // index into Meta::params
+    uint64_t least_turns = 0;
+  };
+  static constexpr uint64_t most_turns = 8u << 20;  // BPF_MAX_LOOPS of the kernel
+  virtual void repeat(const Endless& how, const Yield& next, const Code& body, const Code& cut) = 0;
+  // For each element of a hash map (bpf_for_each_map_elem): the body is a callback, in which all verbs work as outside; what it uses of the values around
+  // it reaches it through memory on the stack. leave_loop(), next_turn() and leave() work. What the body changes and others read must not be a
+  // slot() made outside: kernels before 6.7 look at the body once and then know its values for certain, also those of the next turn. scratch() will do.
+  virtual void each(Value map, const std::function<void(Value key, Value value)>& body) = 0;
+  // Calls the BPF function `name` of this program, made by `body` at its first call. Arguments are integers (64 bits in the body) or addresses; the result
+  // has 64 bits. In the body nothing may be used of what is around it, and leave() returns from the function.
+  virtual Value subprogram(std::string_view name, std::span<const Value> args, const std::function<void(std::span<const Value> params)>& body) = 0;
   virtual void leave_loop() = 0;  // break
   virtual void next_turn() = 0;   // continue
   virtual void leave(Value result = {}) = 0;  // ends the program; code that follows in the block is dropped

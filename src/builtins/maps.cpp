@@ -41,6 +41,25 @@ void check_keyed(CallCheck& c) {
   if (!c.keyed_map(0)) c.diagnostics().report<Diag::needs_keyed_map>(c.arg(0).span, c.call().name);
 }
 
+void plan_find(CallCheck& c, PlanCall& plan) {
+  if (!is_aggregation(c.type(0))) return;
+  plan.need(Feature::percpu_lookup, "the value of an aggregation over all CPUs");
+  plan.param({.kind = artifact::ParamKind::ncpus});
+}
+
+bool is_map(const ast::Expr& e) {
+  auto* map = std::get_if<ast::MapRef>(&e.node);
+  return map && !map->keyed;
+}
+
+bool is_stack(Type t) { return t && (t->kind == Kind::kstack || t->kind == Kind::ustack); }
+
+// The number of a stack's frames stands behind its hash (artifact/schema.h).
+Value lower_len(Emit& e, CallLower& c) {
+  if (Value count = is_map(c.arg(0)) ? c.count_elements(0) : Value{}) return count;
+  return e.resize(e.load(c.address(0), 32, 8), 64, false);
+}
+
 const Builtin rows[] = {
     {.name = "delete",
      .signature = "delete(map map, key key = none) -> bool | delete(any element) -> bool",
@@ -55,6 +74,24 @@ const Builtin rows[] = {
      .example = "begin { @a[1] = 2; if (has_key(@a, 1)) { print(1) } }",
      .check = check_keyed,
      .lower = [](Emit& e, CallLower& c) { return e.compare(Compare::ne, c.find_element(0, 1), e.null()); }},
+    {.name = "find",
+     .signature = "find(map map, key key, variable value) -> bool",
+     .doc = "Looks for an element of a map: true if it is there, and the variable then has its value, else it stays as it is.",
+     .example = "begin { @a[1] = 2; $v = 0; if (find(@a, 1, $v)) { print($v) } }",
+     .check = check_keyed,
+     .plan = plan_find,
+     .lower = [](Emit&, CallLower& c) { return c.find_into(0, 1, 2); }},
+    {.name = "len",
+     .signature = "len(map map) -> int64 | len(stack stack) -> int64",
+     .doc = "Number of elements of a map, or of frames of a stack.",
+     .example = "begin { @a[1] = 2; print(len(@a)) }",
+     .check = [](CallCheck& c) {
+       if (is_map(c.arg(0)) && !is_stack(c.type(0))) check_keyed(c);
+     },
+     .plan = [](CallCheck& c, PlanCall& plan) {
+       if (is_map(c.arg(0)) && c.keyed_map(0)) plan.need(Feature::for_each_map, "len() of a map");
+     },
+     .lower = lower_len},
     {.name = "clear",
      .signature = "clear(map map)",
      .doc = "Removes all elements of a map, when the event is handled.",

@@ -157,6 +157,28 @@ llvm::DISubprogram* Debug::function(llvm::Function& function, Span place) {
   return subprogram;
 }
 
+llvm::DISubprogram* Debug::local_function(llvm::Function& function, Span place, llvm::DIType* result, llvm::ArrayRef<llvm::DIType*> arguments) {
+  llvm::DIFile* where = file(place.file);
+  uint32_t line = place ? sources_.position(place.file, place.begin).line : 0;
+  llvm::SmallVector<llvm::Metadata*, 6> types{result};
+  types.append(arguments.begin(), arguments.end());
+  llvm::DISubroutineType* type = builder_.createSubroutineType(builder_.getOrCreateTypeArray(types));
+  llvm::DISubprogram* subprogram = builder_.createFunction(where, function.getName(), "", where, line, type, line, llvm::DINode::FlagPrototyped,
+                                                           llvm::DISubprogram::SPFlagDefinition | llvm::DISubprogram::SPFlagOptimized | llvm::DISubprogram::SPFlagLocalToUnit);
+  function.setSubprogram(subprogram);
+  for (unsigned i = 0; i < arguments.size(); ++i)
+    builder_.createParameterVariable(subprogram, "argument" + std::to_string(i), i + 1, where, line, arguments[i], true);
+  return subprogram;
+}
+
+void Debug::declare(llvm::Function& function, llvm::DIType* result, llvm::ArrayRef<llvm::DIType*> arguments) {
+  llvm::DIFile* where = files_.begin()->second;
+  llvm::SmallVector<llvm::Metadata*, 6> types{result};
+  types.append(arguments.begin(), arguments.end());
+  llvm::DISubroutineType* type = builder_.createSubroutineType(builder_.getOrCreateTypeArray(types));
+  function.setSubprogram(builder_.createFunction(where, function.getName(), "", where, 0, type, 0, llvm::DINode::FlagPrototyped, llvm::DISubprogram::SPFlagZero));
+}
+
 llvm::DILocation* Debug::location(llvm::DISubprogram* function, Span place) {
   llvm::DIScope* scope = function;
   Position position;

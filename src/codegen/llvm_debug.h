@@ -41,6 +41,10 @@ class Debug {
   void describe(llvm::GlobalVariable& variable, llvm::DIType* type);
   // Of a program `int name(void *ctx)`; adds the argument.
   llvm::DISubprogram* function(llvm::Function& function, Span place);
+  // Of a function of the program's own, `static result name(arguments)`.
+  llvm::DISubprogram* local_function(llvm::Function& function, Span place, llvm::DIType* result, llvm::ArrayRef<llvm::DIType*> arguments);
+  // Of a function of the kernel (null: void).
+  void declare(llvm::Function& function, llvm::DIType* result, llvm::ArrayRef<llvm::DIType*> arguments);
   llvm::DILocation* location(llvm::DISubprogram* function, Span place);
   void finish() { builder_.finalize(); }
 

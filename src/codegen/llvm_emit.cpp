@@ -12,14 +12,15 @@
 namespace awl::codegen {
 
 LlvmEmit::LlvmEmit(Object& object, size_t program, const std::string& section, Span place)
-    : object_(object), program_(program), context_(object.context), ir_(context_) {
+    : object_(object), program_(program), context_(object.context), ir_(context_), place_(place) {
   llvm::FunctionType* type = llvm::FunctionType::get(ir_.getInt32Ty(), {ir_.getPtrTy()}, false);
   function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, object.meta.programs.at(program).elf_name, object.module);
   function_->setSection(section);
   function_->addFnAttr(llvm::Attribute::NoUnwind);  // otherwise .eh_frame appears
-  function_->getArg(0)->setName("ctx");
+  context_argument_ = function_->getArg(0);
+  context_argument_->setName("ctx");
   subprogram_ = object.debug.function(*function_, place);
-  entry_ = block("entry");
+  main_entry_ = entry_ = block("entry");
   exit_ = block("exit");
   ir_.SetInsertPoint(exit_);
   ir_.SetCurrentDebugLocation(object.debug.location(subprogram_, place));
@@ -28,6 +29,7 @@ LlvmEmit::LlvmEmit(Object& object, size_t program, const std::string& section, S
   ir_.SetInsertPoint(entry_);
   ir_.CreateBr(body);
   result_ = stack(4, 4);
+  llvm::IRBuilder<>(entry_->getTerminator()).CreateStore(ir_.getInt32(0), result_);
   ir_.SetInsertPoint(end);
   ir_.CreateRet(ir_.CreateLoad(ir_.getInt32Ty(), result_));
   end->eraseFromParent();
@@ -230,7 +232,7 @@ Value LlvmEmit::type_size(Type structure) {
 
 // --- context ---
 
-Value LlvmEmit::context() { return wrap(function_->getArg(0)); }
+Value LlvmEmit::context() { return wrap(context_argument_); }
 
 // The verifier wants context reads as one instruction with a constant offset. The backend's own intrinsic keeps address and load together.
 Value LlvmEmit::context_load(unsigned bits, uint32_t offset) {
@@ -239,7 +241,7 @@ Value LlvmEmit::context_load(unsigned bits, uint32_t offset) {
   llvm::Function* load = llvm::Intrinsic::getDeclaration(&object_.module, llvm::Intrinsic::bpf_getelementptr_and_load, {type});
   llvm::Value* no = ir_.getInt1(false);
   unsigned align = llvm::Log2_32(bytes);
-  llvm::CallInst* call = ir_.CreateCall(load, {function_->getArg(0), no, ir_.getInt8(0), ir_.getInt8(llvm::SyncScope::System), ir_.getInt8(static_cast<uint8_t>(align)), ir_.getInt1(true), ir_.getInt64(offset)});
+  llvm::CallInst* call = ir_.CreateCall(load, {context_argument_, no, ir_.getInt8(0), ir_.getInt8(llvm::SyncScope::System), ir_.getInt8(static_cast<uint8_t>(align)), ir_.getInt1(true), ir_.getInt64(offset)});
   call->addParamAttr(0, llvm::Attribute::get(context_, llvm::Attribute::ElementType, ir_.getInt8Ty()));
   call->setOnlyReadsMemory();
   call->setDoesNotThrow();
@@ -254,7 +256,7 @@ Value LlvmEmit::context_load(unsigned bits, const BytesAccess& at) {
   if (at.core_index < 0) field.type = &number;
   llvm::Value* offset = object_.core.value(ir_, at.core_type, false, CoreKind::byte_offset, field);
   uint32_t relocation = object_.core.number(offset);
-  llvm::Value* address = ir_.CreateInBoundsGEP(ir_.getInt8Ty(), function_->getArg(0), offset);
+  llvm::Value* address = ir_.CreateInBoundsGEP(ir_.getInt8Ty(), context_argument_, offset);
   // Keeps two such addresses from being merged into one that is chosen at run time.
   llvm::Function* keep = llvm::Intrinsic::getDeclaration(&object_.module, llvm::Intrinsic::bpf_passthrough, {ir_.getPtrTy(), ir_.getPtrTy()});
   llvm::Value* kept = ir_.CreateCall(keep, {ir_.getInt32(relocation), address});
@@ -394,64 +396,10 @@ void LlvmEmit::scope(const Code& code) {
   scopes_.pop_back();
 }
 
-// The condition stands at the end of a turn, so that the way back is a jump to the loop's first instruction: kernels before 5.15 refuse
-// one that falls through into its middle. `turns` is a constant in every turn, what the verifier needs to see an end.
-void LlvmEmit::loop(Value from, Value to, uint64_t limit, const std::function<void(Value)>& body) {
-  llvm::Value* first = ir_.CreateSExtOrTrunc(number(from), ir_.getInt64Ty());
-  llvm::Value* last = ir_.CreateSExtOrTrunc(number(to), ir_.getInt64Ty());
-  llvm::BasicBlock* turn = block("turn");
-  LoopBlocks blocks{block("next"), block("loop_end")};
-  ir_.CreateCondBr(ir_.CreateICmpSLT(first, last), turn, blocks.end);
-  llvm::BasicBlock* before = ir_.GetInsertBlock();
-  ir_.SetInsertPoint(turn);
-  llvm::PHINode* index = ir_.CreatePHI(ir_.getInt64Ty(), 2);
-  index->addIncoming(first, before);
-  auto* start = llvm::dyn_cast<llvm::ConstantInt>(first);
-  llvm::PHINode* turns = index;
-  if (limit != 0 && !(start && start->isZero())) {
-    turns = ir_.CreatePHI(ir_.getInt64Ty(), 2);
-    turns->addIncoming(ir_.getInt64(0), before);
-  }
-  loops_.push_back(blocks);
-  body(wrap(index));
-  loops_.pop_back();
-  ir_.CreateBr(blocks.next);
-  blocks.next->moveBefore(exit_);
-  ir_.SetInsertPoint(blocks.next);
-  llvm::Value* following = ir_.CreateAdd(index, ir_.getInt64(1));
-  llvm::Value* done = turns == index ? following : ir_.CreateAdd(turns, ir_.getInt64(1));
-  if (limit != 0) {
-    llvm::BasicBlock* allowed = block("allowed");
-    ir_.CreateCondBr(ir_.CreateICmpULT(done, ir_.getInt64(limit)), allowed, blocks.end);
-    ir_.SetInsertPoint(allowed);
-  }
-  ir_.CreateCondBr(ir_.CreateICmpSLT(following, last), turn, blocks.end);
-  index->addIncoming(following, ir_.GetInsertBlock());
-  if (turns != index) turns->addIncoming(done, ir_.GetInsertBlock());
-  blocks.end->moveBefore(exit_);
-  ir_.SetInsertPoint(blocks.end);
-}
-
-void LlvmEmit::leave_loop() {
-  ir_.CreateBr(loops_.back().end);
-  ir_.SetInsertPoint(block("dropped"));
-}
-
-void LlvmEmit::next_turn() {
-  ir_.CreateBr(loops_.back().next);
-  ir_.SetInsertPoint(block("dropped"));
-}
-
-void LlvmEmit::leave(Value result) {
-  llvm::Value* value = result ? ir_.CreateSExtOrTrunc(number(result), ir_.getInt32Ty()) : ir_.getInt32(0);
-  if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(value)) usual_result_ = known;
-  ir_.CreateStore(value, result_);
-  ir_.CreateBr(exit_);
-  ir_.SetInsertPoint(block("dropped"));
-}
-
 void LlvmEmit::at(Span span) {
-  if (span) ir_.SetCurrentDebugLocation(object_.debug.location(subprogram_, span));
+  if (!span) return;
+  place_ = span;
+  ir_.SetCurrentDebugLocation(object_.debug.location(subprogram_, span));
 }
 
 }  // namespace awl::codegen

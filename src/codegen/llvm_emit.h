@@ -2,6 +2,7 @@
 // The verbs of builtins/emit.h on LLVM's IRBuilder.
 #include <llvm/IR/IRBuilder.h>
 
+#include <map>
 #include <vector>
 
 #include "builtins/emit.h"
@@ -63,6 +64,9 @@ class LlvmEmit final : public Emit {
   Value choose(Value condition, const Yield& yes, const Yield& no) override;
   void scope(const Code& code) override;
   void loop(Value from, Value to, uint64_t limit, const std::function<void(Value)>& body) override;
+  void repeat(const Endless& how, const Yield& next, const Code& body, const Code& cut) override;
+  void each(Value map, const std::function<void(Value, Value)>& body) override;
+  Value subprogram(std::string_view name, std::span<const Value> args, const std::function<void(std::span<const Value>)>& body) override;
   void leave_loop() override;
   void next_turn() override;
   void leave(Value result) override;
@@ -76,6 +80,23 @@ class LlvmEmit final : public Emit {
   };
   struct LoopBlocks {
     llvm::BasicBlock *next = nullptr, *end = nullptr;
+    llvm::AllocaInst* iterator = nullptr;  // to be destroyed on the way out where the kernel has iterators
+    uint32_t feature = 0;                  // the parameter that says so
+  };
+  // A function around the one that is being filled in. A callback belongs to the program or function around it, its root.
+  struct Frame {
+    llvm::Function* function = nullptr;
+    llvm::DISubprogram* subprogram = nullptr;
+    llvm::BasicBlock *entry = nullptr, *exit = nullptr;
+    llvm::AllocaInst* result = nullptr;
+    bool callback = false, leaves = false;
+    std::vector<LoopBlocks> loops;
+    llvm::BasicBlock* resume = nullptr;  // where it goes on
+    llvm::DebugLoc place;
+  };
+  struct Subprogram {
+    llvm::Function* function = nullptr;
+    bool uses_scratch = false;
   };
 
   Value wrap(llvm::Value* value);
@@ -100,12 +121,26 @@ class LlvmEmit final : public Emit {
   llvm::Value* claim_scratch(llvm::Instruction* before);
   void release_scratch(llvm::Value* holder);
 
+  // llvm_subprogram.cpp
+  void begin_function(const std::string& name, llvm::ArrayRef<llvm::Type*> arguments, bool callback);
+  llvm::Function* end_function();
+  llvm::Value* pass_outer_values(llvm::Function& function, llvm::Argument* state);
+  bool take_scratch(llvm::Function& function, llvm::Argument* scratch);
+  llvm::Value* left_flag();
+  void leave_if_left();
+  // llvm_loops.cpp
+  llvm::Value* has_iterators(uint32_t feature_param);
+  void destroy_iterator(const LoopBlocks& loop);
+  llvm::CallInst* call_kernel(const char* name, llvm::DIType* result_type, llvm::ArrayRef<llvm::DIType*> types, llvm::Type* result, llvm::ArrayRef<llvm::Value*> args);
+  llvm::CallInst* iterate(const char* name, llvm::AllocaInst* iterator);
+
   Object& object_;
   size_t program_;
   llvm::LLVMContext& context_;
   llvm::Function* function_ = nullptr;
   llvm::DISubprogram* subprogram_ = nullptr;
   llvm::IRBuilder<> ir_;
+  Span place_;  // of what is being generated
   llvm::BasicBlock *entry_ = nullptr, *exit_ = nullptr;
   std::vector<llvm::Value*> values_;
   std::vector<std::vector<Slot>> scopes_;
@@ -114,6 +149,15 @@ class LlvmEmit final : public Emit {
   llvm::Instruction* scratch_base_ = nullptr;  // stands for the area's address until finish()
   uint32_t scratch_used_ = 0;
   llvm::AllocaInst* result_ = nullptr;
+  llvm::Value* left_ = nullptr;       // whether leave() was met in a callback
+  bool callback_ = false;             // a callback is being filled in
+  bool leaves_ = false;               // callbacks: leave() was met
+  std::vector<Frame> frames_;         // the functions around the one that is being filled in, outermost first
+  llvm::BasicBlock* main_entry_ = nullptr;
+  llvm::Value* context_argument_ = nullptr;
+  std::map<std::string, Subprogram, std::less<>> subprograms_;
+  uint32_t callbacks_ = 0;
+  std::map<const llvm::BasicBlock*, llvm::BasicBlock*> iterator_starts_;  // first block of a loop with an iterator -> the block before the iterator is made
   llvm::ConstantInt* usual_result_ = nullptr;  // for a run that finds no scratch area
 };
 

@@ -40,10 +40,12 @@ Value LlvmEmit::slot(uint32_t size, uint32_t align) {
 
 Value LlvmEmit::scratch(uint32_t size) {
   object_.named_map(artifact::scratch_map);
-  if (!scratch_base_) scratch_base_ = new llvm::FreezeInst(llvm::PoisonValue::get(ir_.getPtrTy()), "scratch", entry_->getTerminator());
+  if (!scratch_base_) scratch_base_ = new llvm::FreezeInst(llvm::PoisonValue::get(ir_.getPtrTy()), "scratch", main_entry_->getTerminator());
   uint32_t offset = scratch_used_;
   scratch_used_ = offset + (size + 7) / 8 * 8;
-  return wrap(ir_.CreateConstInBoundsGEP1_64(ir_.getInt8Ty(), scratch_base_, offset));
+  // In the program's own function, whose the area is, whatever function it is used in.
+  llvm::IRBuilder<> entry(main_entry_->getTerminator());
+  return wrap(entry.CreateConstInBoundsGEP1_64(ir_.getInt8Ty(), scratch_base_, offset));
 }
 
 Value LlvmEmit::load(Value from, unsigned bits, uint32_t offset) {

@@ -57,8 +57,10 @@ llvm::Instruction* LlvmEmit::scratch_use_point(llvm::SmallVectorImpl<llvm::Use*>
   }
   llvm::LoopInfo loops(dominators);
   for (;;) {
-    if (llvm::Loop* loop = loops.getLoopFor(point->getParent())) point = dominators.getNode(loop->getHeader())->getIDom()->getBlock()->getTerminator();
-    else if (llvm::Instruction* event = open_event(point, dominators)) point = event;
+    if (llvm::Loop* loop = loops.getLoopFor(point->getParent())) {
+      auto start = iterator_starts_.find(loop->getHeader());  // with an iterator in hand the program cannot end either
+      point = (start != iterator_starts_.end() ? start->second : dominators.getNode(loop->getHeader())->getIDom()->getBlock())->getTerminator();
+    } else if (llvm::Instruction* event = open_event(point, dominators)) point = event;
     else return point;
   }
 }

@@ -50,6 +50,14 @@ class RowLowering : public CallLower {
   }
   Value remove_element(size_t map, size_t key) override { return l_->remove(arg(map), arg(key)); }
   uint32_t stack_room() override { return l_->types.stack_room(); }
+  Value find_into(size_t map, size_t key, size_t variable) override { return l_->find_into(arg(map), arg(key), arg(variable)); }
+  Value count_elements(size_t map) override {
+    if (!l_->map_info(arg(map)).keyed) return {};
+    Value count = emit().scratch(8);
+    emit().store(count, emit().imm(0));
+    emit().each(emit().map(l_->map_info(arg(map)).index), [&](Value, Value) { emit().store(count, emit().binary(Op::add, emit().load(count, 64), emit().imm(1))); });
+    return emit().load(count, 64);
+  }
   bool padded() override { return pad; }
   void with_element(const std::function<void(Value)>& use) override {
     assert(element);
@@ -65,6 +73,7 @@ class RowLowering : public CallLower {
 }  // namespace
 
 Value Lowering::call(const ast::Expr& e, const ast::Call& node) {
+  if (node.function >= 0) return function_call(e, node, {});
   assert(node.builtin);
   if (!node.builtin->lower) {  // `func` is one word for kernel functions and more for a process's
     Value made = memory(e.type->size);
@@ -78,7 +87,68 @@ Value Lowering::call(const ast::Expr& e, const ast::Call& node) {
   return width == bits ? v : emit.resize(v, bits, false);
 }
 
+// Arguments that are no numbers go by their address, and so does the place of a result that is none.
+Value Lowering::function_call(const ast::Expr& e, const ast::Call& node, Value to) {
+  const FunctionInstance& function = unit.functions.at(static_cast<size_t>(node.function));
+  std::vector<Value> args;
+  for (size_t i = 0; i < node.args.size(); ++i) {
+    Type type = function.parameters[i].type;
+    const ast::Expr& given = *node.args[i];
+    if (is_scalar(type)) {
+      args.push_back(emit.resize(number(given, type), 64, type->is_signed));
+    } else if (given.type == type) {
+      args.push_back(address(given));
+    } else {
+      args.push_back(memory(type->size));
+      into(given, type, args.back(), true);
+    }
+  }
+  bool by_address = function.result && !is_scalar(function.result);
+  if (by_address) args.push_back(to ? to : memory(function.result->size));
+  Value v = emit.subprogram(function.name, args, [&](std::span<const Value> params) {
+    Lowering body(unit, function.body, program_index, emit);
+    body.function(function, params);
+  });
+  return function.result && is_scalar(function.result) ? emit.resize(v, bits_of(e.type), false) : Value{};
+}
+
+void Lowering::function(const FunctionInstance& function, std::span<const Value> params) {
+  function_ = &function;
+  for (size_t i = 0; i < function.parameters.size(); ++i) {
+    const FunctionInstance::Parameter& p = function.parameters[i];
+    bool scalar_value = is_scalar(p.type);
+    if (!scalar_value && !instance.variables.at(p.name).assigned) {
+      variables_[p.name] = params[i];
+      continue;
+    }
+    Value slot = variables_[p.name] = memory(p.type->size);
+    if (scalar_value) store_scalar(slot, emit.resize(params[i], bits_of(p.type), false), p.type);
+    else emit.copy(slot, params[i], p.type->size);
+  }
+  if (params.size() > function.parameters.size()) result_place_ = params.back();
+  make_variables(instance.variables, instance.body);
+  emit.scope([&] { block(instance.body.statements); });
+}
+
+void Lowering::return_statement(const ast::Return& node) {
+  if (function_ && function_->result && node.value) {
+    if (!is_scalar(function_->result)) {
+      into(*node.value, function_->result, result_place_, true);
+    } else {
+      Value v = number(*node.value, function_->result);
+      return emit.leave(emit.width(v) == 64 ? v : emit.resize(v, 64, false));
+    }
+  } else if (node.value) {
+    discard(*node.value);
+  }
+  emit.leave();
+}
+
 void Lowering::call_into(const ast::Expr& e, const ast::Call& node, Value to, bool pad) {
+  if (node.function >= 0) {
+    function_call(e, node, to);
+    return;
+  }
   RowLowering row(*this, e, node);
   row.to = to;
   row.pad = pad;

@@ -9,6 +9,9 @@ namespace {
 
 constexpr uint32_t header_size = 8;  // u32 site, u32 zero
 
+// delete(@m[k]), find(@m, k, $v), len(@m): may change the map or go over it.
+bool looks_at_map(const ast::ExprPtr& argument) { return std::holds_alternative<ast::MapRef>(argument->node); }
+
 // Whether evaluating an expression changes something, may leave the block that it stands in or needs temporary memory (a run that finds none
 // ends there and then).
 bool has_effects(const ast::Expr& e) {
@@ -18,7 +21,7 @@ bool has_effects(const ast::Expr& e) {
   return std::visit(Overloaded{
                         [&](const IncDec&) { return true; },
                         [&](const BlockExpr&) { return true; },
-                        [&](const Call& n) { return n.name == "delete" || e.type->kind == Kind::kstack || e.type->kind == Kind::ustack || any(n.args); },
+                        [&](const Call& n) { return std::ranges::any_of(n.args, looks_at_map) || n.function >= 0 || e.type->kind == Kind::kstack || e.type->kind == Kind::ustack || any(n.args); },
                         [&](const MapRef& n) { return any(n.keys); },
                         [&](const Unary& n) { return one(n.operand); },
                         [&](const Binary& n) { return one(n.left) || one(n.right); },

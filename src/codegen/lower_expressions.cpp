@@ -32,7 +32,7 @@ uint64_t literal_bits(uint64_t value, unsigned bits) { return bits >= 64 ? value
 Value Lowering::scalar(const ast::Expr& e) {
   using namespace ast;
   using artifact::ParamKind;
-  if (is_aggregation(e.type) && std::holds_alternative<MapRef>(e.node)) return merged(e);
+  if (is_aggregation(e.type) && std::holds_alternative<MapRef>(e.node)) return merged(map_info(e), key(e));
   unsigned bits = bits_of(e.type);
   return std::visit(
       Overloaded{
@@ -292,7 +292,7 @@ void Lowering::into(const ast::Expr& e, Type to, Value to_address, bool pad) {
     });
     return;
   }
-  if (auto* node = std::get_if<Call>(&e.node); node && node->builtin && node->builtin->lower_into) {
+  if (auto* node = std::get_if<Call>(&e.node); node && (node->function >= 0 || (node->builtin && node->builtin->lower_into))) {
     if (to == e.type || (is_string(to) && to->size == e.type->size)) return call_into(e, *node, to_address, pad);
     Value made = memory(e.type->size);
     call_into(e, *node, made, false);

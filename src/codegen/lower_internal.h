@@ -102,7 +102,8 @@ class Lowering {
   void update(const ast::Expr& target, const MapInfo& info, Value key, Value value, uint64_t flags);
   void with_element(const ast::Expr& target, const std::function<void(Value)>& use);
   Value remove(const ast::Expr& map, const ast::Expr& key);
-  Value merged(const ast::Expr& map);
+  Value find_into(const ast::Expr& map, const ast::Expr& key, const ast::Expr& variable);
+  Value merged(const MapInfo& info, Value key);
 
   // --- events (lower_events.cpp) ---
   void send(int32_t site, const std::function<void(Value payload)>& fill);
@@ -112,16 +113,21 @@ class Lowering {
   // --- calls (lower_calls.cpp) ---
   Value call(const ast::Expr& e, const ast::Call& call);
   void call_into(const ast::Expr& e, const ast::Call& call, Value to, bool pad);
+  Value function_call(const ast::Expr& e, const ast::Call& node, Value to);
+  void function(const FunctionInstance& function, std::span<const Value> params);
+  void return_statement(const ast::Return& node);
   void aggregate(const ast::Expr& target, const ast::Expr& value);
 
   // --- statements (lower_statements.cpp) ---
   void block(const std::vector<ast::StmtPtr>& statements);
   void statement(const ast::Stmt& s);
   void assign(const ast::Stmt& s, const ast::Assign& assign);
+  void make_variables(const std::map<std::string, VariableInfo>& variables, const ast::Block& body);
   Value variable(const std::string& name);
   void let(const ast::Let& node);
   void if_statement(const ast::If& node);
-  void for_range(const ast::ForRange& node);
+  void for_range(const ast::Stmt& s, const ast::ForRange& node);
+  void for_map(const ast::ForMap& node);
 
   // Index of a parameter, -1 if planning made none.
   int64_t find_param(artifact::ParamKind kind, std::string_view name = {}, uint32_t index = 0) const;
@@ -138,7 +144,12 @@ class Lowering {
  private:
   Value current_task_group();
 
+  void endless(const ast::Stmt& s, const ast::Block& body, const Emit::Yield& next, const Emit::Code& turn, Value counter = {});
+
   std::map<std::string, Value> variables_;
+  const FunctionInstance* function_ = nullptr;  // its body is lowered
+  Value result_place_;                          // where its result goes if it is no number
+  uint64_t turns_left_ = 0;                     // of loops without a known end on kernels without iterators, all nested ones multiplied
 };
 
 }  // namespace awl

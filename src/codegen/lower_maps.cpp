@@ -202,12 +202,24 @@ Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
   return emit.imm(1, 1);
 }
 
-// An aggregation as one number, over all CPUs (bpf_map_lookup_percpu_elem, kernel 5.19). avg: total / updates.
-Value Lowering::merged(const ast::Expr& map) {
+Value Lowering::find_into(const ast::Expr& map, const ast::Expr& key_expr, const ast::Expr& target) {
   const MapInfo& info = map_info(map);
+  Value at = key(info, key_expr);
+  Value element = find(info, at);
+  Value present = emit.compare(Compare::ne, element, emit.null());
+  const std::string& name = std::get<ast::Variable>(target.node).name;
+  Type type = instance.variables.at(name).type;
+  emit.branch(present, [&] {
+    if (is_aggregation(info.value)) store_scalar(variable(name), convert(merged(info, at), types.integer(8, info.value->is_signed), type), type);
+    else read({element, Memory::own}, info.value, type, variable(name), true, true);
+  });
+  return present;
+}
+
+// An aggregation as one number, over all CPUs (bpf_map_lookup_percpu_elem, kernel 5.19). avg: total / updates.
+Value Lowering::merged(const MapInfo& info, Value at) {
   Kind kind = info.value->kind;
   bool is_signed = info.value->is_signed;
-  Value at = key(map);
   Value total = emit.slot(8), updates = emit.slot(8);
   emit.store(total, emit.imm(0));
   emit.store(updates, emit.imm(0));

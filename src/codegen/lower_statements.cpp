@@ -1,8 +1,11 @@
 // Statements, and the frame of a program.
 #include <algorithm>
 #include <cassert>
+#include <cmath>
+#include <set>
 
 #include "codegen/lower_internal.h"
+#include "parser/walk.h"
 
 namespace awl {
 
@@ -58,8 +61,7 @@ Value Lowering::current_task_group() {
 
 void Lowering::program() {
   emit.at(instance.span);
-  for (const auto& [name, info] : instance.variables)
-    if (info.type && info.type->size) variables_[name] = memory(info.type->size);
+  make_variables(instance.variables, instance.body);
   auto body = [&] {
     if (!instance.predicate) return block(instance.body.statements);
     emit.at(instance.predicate->span);
@@ -75,6 +77,50 @@ void Lowering::program() {
     emit.branch(passes, body);
   }
   emit.leave();
+}
+
+namespace {
+
+// Variables from outside of the innermost of `loops` that a statement changes. With `callbacks` loops over maps in it are added to them.
+void changed_in_loops(const ast::Stmt& s, const std::map<std::string, VariableInfo>& variables, std::vector<Span>& loops, bool callbacks, std::set<std::string>& changed) {
+  auto change = [&](const ast::Expr& target) {
+    auto* variable = std::get_if<ast::Variable>(&target.node);
+    auto found = variable ? variables.find(variable->name) : variables.end();
+    if (found == variables.end() || loops.empty()) return;
+    Span declared = found->second.declared, loop = loops.back();
+    bool inside = declared.file == loop.file && declared.begin >= loop.begin && declared.end <= loop.end;
+    if (!inside) changed.insert(variable->name);
+  };
+  auto visit = [&](auto&& self, const auto& node) -> void {
+    using Node = std::remove_cvref_t<decltype(node)>;
+    bool loop = false;
+    if constexpr (std::is_same_v<Node, ast::Stmt>) {
+      loop = callbacks && std::holds_alternative<ast::ForMap>(node.node);
+      if (auto* assign = std::get_if<ast::Assign>(&node.node)) change(*assign->target);
+    } else {
+      if (auto* step = std::get_if<ast::IncDec>(&node.node)) change(*step->target);
+      // Arguments that a call may write to.
+      if (auto* call = std::get_if<ast::Call>(&node.node))
+        for (const ast::ExprPtr& argument : call->args) change(*argument);
+    }
+    if (loop) loops.push_back(node.span);
+    ast::for_each_child(node, Overloaded{[&](const ast::ExprPtr& c) { self(self, *c); }, [&](const ast::StmtPtr& c) { self(self, *c); }});
+    if (loop) loops.pop_back();
+  };
+  visit(visit, s);
+}
+
+}  // namespace
+
+// Memory for all variables. See Emit::each for why some are not on the stack.
+void Lowering::make_variables(const std::map<std::string, VariableInfo>& variables, const ast::Block& body) {
+  std::set<std::string> changed;
+  std::vector<Span> loops;
+  for (const ast::StmtPtr& s : body.statements) changed_in_loops(*s, variables, loops, true, changed);
+  for (const auto& [name, info] : variables) {
+    if (!info.type || !info.type->size || variables_.contains(name)) continue;
+    variables_[name] = changed.contains(name) ? emit.scratch((info.type->size + 7) / 8 * 8) : memory(info.type->size);
+  }
 }
 
 Value Lowering::variable(const std::string& name) { return variables_.at(name); }
@@ -149,17 +195,113 @@ void Lowering::if_statement(const ast::If& node) {
   else emit.branch(holds, [&] { block(node.yes.statements); });
 }
 
-void Lowering::for_range(const ast::ForRange& node) {
+namespace {
+
+constexpr uint64_t most_work = 16384;         // turns times nodes of the body, where branches pile up
+constexpr uint64_t most_turns_work = 150000;  // the same where they do not: a node is about 4 of the million instructions that a verifier follows
+
+uint64_t count_nodes(const ast::Block& body) {
+  uint64_t count = 0;
+  auto visit = [&](auto&& self, const auto& node) -> void {
+    ++count;
+    ast::for_each_child(node, Overloaded{[&](const ast::ExprPtr& c) { self(self, *c); }, [&](const ast::StmtPtr& c) { self(self, *c); }});
+  };
+  visit(visit, body);
+  return count;
+}
+
+// How deep loops without a known end are nested in a body.
+unsigned endless_depth(const ast::Block& body) {
+  unsigned deepest = 0;
+  auto visit = [&](auto&& self, const auto& node, unsigned depth) -> void {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(node)>, ast::Stmt>) {
+      auto* range = std::get_if<ast::ForRange>(&node.node);
+      if (range || std::holds_alternative<ast::While>(node.node)) ++depth;
+    }
+    deepest = std::max(deepest, depth);
+    ast::for_each_child(node, Overloaded{[&](const ast::ExprPtr& c) { self(self, *c, depth); }, [&](const ast::StmtPtr& c) { self(self, *c, depth); }});
+  };
+  visit(visit, body, 0);
+  return deepest;
+}
+
+}  // namespace
+
+// A loop without a known end. Where the kernel has no iterators its verifier goes through every turn: nested loops share what it puts up with, and
+// a longer body has fewer turns. Where it has them it must not: it would follow numbers that it knows as long as they decide something, so what the
+// loop changes is made unknown by adding a 0 that only we know.
+void Lowering::endless(const ast::Stmt& s, const ast::Block& body, const Emit::Yield& next, const Emit::Code& turn, Value counter) {
+  int64_t found = find_param(ParamKind::feature, "iterators");
+  assert(found >= 0);
+  auto feature = static_cast<uint32_t>(std::max<int64_t>(found, 0));
+  std::set<std::string> changed;
+  std::vector<Span> outside{s.span};
+  for (const ast::StmtPtr& inner : body.statements) changed_in_loops(*inner, instance.variables, outside, false, changed);
+  auto forget = [&] {
+    Value unknown = emit.load(emit.global(unit.meta.lost_offset), 64);
+    Value zero = emit.binary(Op::sub, emit.opaque(unknown), emit.opaque(unknown));
+    if (counter) emit.store(counter, emit.binary(Op::add, emit.load(counter, 64), zero));
+    for (const std::string& name : changed) {
+      Type type = instance.variables.at(name).type;
+      if (!is_integer(type)) continue;
+      Value old = load_scalar(variable(name), type);
+      store_scalar(variable(name), emit.binary(Op::add, old, emit.resize(zero, bits_of(type), false)), type);
+    }
+  };
+  auto next_known = [&] {
+    emit.branch(emit.compare(Compare::ne, emit.param(feature), emit.imm(0)), forget);
+    return next();
+  };
+  uint64_t before = turns_left_;
+  if (before == 0) turns_left_ = std::clamp<uint64_t>(most_work / (16 + 2 * count_nodes(body)), 32, 1024);
+  auto turns = static_cast<uint64_t>(std::pow(static_cast<double>(turns_left_), 1.0 / (1 + endless_depth(body))));
+  turns_left_ = std::max<uint64_t>(turns_left_ / std::max<uint64_t>(turns, 1), 1);
+  // A known number of turns that the verifier can follow is followed to the end.
+  if (auto* range = std::get_if<ast::ForRange>(&s.node); range && before == 0)
+    if (auto low = literal_of(*range->from), high = literal_of(*range->to); low && high && (*high - *low) * count_nodes(body) < most_turns_work) turns = std::max(turns, *high - *low);
+  int32_t site = site_of(unit.loop_sites, &s);
+  emit.repeat({feature, std::max<uint64_t>(turns, 2)}, next_known, turn, [&] { runtime_error(site, emit.imm(0)); });
+  turns_left_ = before;
+}
+
+void Lowering::for_range(const ast::Stmt& s, const ast::ForRange& node) {
   Type type = instance.variables.at(node.variable).type;
   Type wide = types.integer(8, true);
   Value from = number(*node.from, wide), to = number(*node.to, wide);
-  auto low = literal_of(*node.from), high = literal_of(*node.to);
-  uint64_t limit = 0;
-  if (low && high) limit = static_cast<int64_t>(*high) > static_cast<int64_t>(*low) ? *high - *low : 1;
   Value slot = variable(node.variable);
-  emit.loop(from, to, limit, [&](Value i) {
+  auto turn = [&](Value i) {
     store_scalar(slot, convert(i, wide, type), type);
-    block(node.body.statements);
+    emit.scope([&] { block(node.body.statements); });
+  };
+  if (auto turns = counted_turns(node)) return emit.loop(from, to, std::max<uint64_t>(*turns, 1), turn);
+  Value at = emit.slot(8);
+  emit.store(at, from);
+  endless(
+      s, node.body, [&] { return emit.compare(Compare::slt, emit.load(at, 64), to); },
+      [&] {
+        Value i = emit.load(at, 64);
+        emit.store(at, emit.binary(Op::add, i, emit.imm(1)));
+        turn(i);
+      },
+      at);
+}
+
+// The variable is a tuple of key and value; an aggregation gives its value over all CPUs.
+void Lowering::for_map(const ast::ForMap& node) {
+  const MapInfo& info = map_info(*node.map);
+  const VariableInfo& variable_info = instance.variables.at(node.variable);
+  emit.each(emit.map(info.index), [&](Value key, Value value) {
+    if (variable_info.used) {
+      const TypeNode& pair = *variable_info.type;
+      Value slot = variable(node.variable);
+      const Member &first = pair.members[0], &second = pair.members[1];
+      read({key, Memory::own}, info.key, first.type, emit.offset(slot, uint64_t{first.offset}), true, true);
+      if (is_aggregation(info.value))
+        emit.scope([&] { store_scalar(slot, convert(merged(info, key), types.integer(8, info.value->is_signed), second.type), second.type, static_cast<uint32_t>(second.offset)); });
+      else
+        read({value, Memory::own}, info.value, second.type, emit.offset(slot, uint64_t{second.offset}), true, true);
+    }
+    emit.scope([&] { block(node.body.statements); });
   });
 }
 
@@ -171,23 +313,17 @@ void Lowering::statement(const ast::Stmt& s) {
                  [&](const Assign& n) { assign(s, n); },
                  [&](const Let& n) { let(n); },
                  [&](const If& n) { if_statement(n); },
-                 [&](const ForRange& n) { for_range(n); },
-                 [&](const ForMap&) { assert(!"loops over maps are refused before lowering"); },
+                 [&](const ForRange& n) { for_range(s, n); },
+                 [&](const ForMap& n) { for_map(n); },
                  [&](const While& n) {
-                   constexpr uint64_t unknown = 0;
-                   emit.loop(emit.imm(0), emit.imm(INT64_MAX), unknown, [&](Value) {
-                     emit.branch(condition(*n.condition), [&] { block(n.body.statements); }, [&] { emit.leave_loop(); });
-                   });
+                   endless(s, n.body, [&] { return condition(*n.condition); }, [&] { emit.scope([&] { block(n.body.statements); }); });
                  },
                  [&](const Unroll& n) {
                    for (uint64_t i = 0, turns = literal_of(*n.count).value_or(1); i < turns; ++i) emit.scope([&] { block(n.body.statements); });
                  },
                  [&](const Break&) { emit.leave_loop(); },
                  [&](const Continue&) { emit.next_turn(); },
-                 [&](const Return& n) {
-                   if (n.value) discard(*n.value);
-                   emit.leave();
-                 },
+                 [&](const Return& n) { return_statement(n); },
                  [&](const Block& n) { emit.scope([&] { block(n.statements); }); },
              },
              s.node);

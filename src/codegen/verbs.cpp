@@ -3,6 +3,7 @@
 #include <linux/bpf.h>
 
 #include <map>
+#include <set>
 
 #include "codegen/codegen.h"
 #include "codegen/lower.h"
@@ -116,6 +117,38 @@ class Recorder : public Emit {
     inside([&] { body(i); });
     line("}");
   }
+  void repeat(const Endless& how, const Yield& next, const Code& body, const Code& cut) override {
+    line(fmt::format("repeat (iterators: param {}, else at most {}) {{", how.iterators, how.least_turns));
+    inside([&] {
+      line(fmt::format("while {}", name(next())));
+      body();
+    });
+    line("} cut {");
+    inside(cut);
+    line("}");
+  }
+  void each(Value map, const std::function<void(Value, Value)>& body) override {
+    Value key = named(fmt::format("%{}", ++results_), 64), value = named(fmt::format("%{}", ++results_), 64);
+    line(fmt::format("each {}, {} of {} {{", name(key), name(value), name(map)));
+    inside([&] { body(key, value); });
+    line("}");
+  }
+  Value subprogram(std::string_view function, std::span<const Value> args, const std::function<void(std::span<const Value>)>& body) override {
+    if (functions_.insert(std::string(function)).second) {
+      std::vector<Value> params;
+      std::string text;
+      for (size_t i = 0; i < args.size(); ++i) {
+        params.push_back(named(fmt::format("%{}", ++results_), 64));
+        text += (text.empty() ? "" : ", ") + name(params.back());
+      }
+      line(fmt::format("function {}({}) {{", function, text));
+      inside([&] { body(params); });
+      line("}");
+    }
+    std::string text;
+    for (Value v : args) text += (text.empty() ? "" : ", ") + name(v);
+    return made(fmt::format("call {}({})", function, text), 64);
+  }
   void leave_loop() override { line("break"); }
   void next_turn() override { line("continue"); }
   void leave(Value result) override { line(result ? fmt::format("leave {}", name(result)) : "leave"); }
@@ -151,6 +184,7 @@ class Recorder : public Emit {
   }
 
   std::string* text_;
+  std::set<std::string> functions_;
   std::vector<Recorded> values_;
   uint32_t results_ = 0;
   size_t depth_ = 1;

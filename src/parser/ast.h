@@ -68,6 +68,7 @@ struct Call {
   Span name_span;
   std::vector<ExprPtr> args;  // a type as argument is an Expr of TypeOf
   const Builtin* builtin = nullptr;  // set by inference
+  int32_t function = -1;      // set by inference: index into Unit::functions of a function of the script
   int32_t site = -1;                 // set by planning: index into Plan::sites for asynchronous calls
 };
 struct Unary { UnaryOp op{}; ExprPtr operand; };

@@ -1,5 +1,6 @@
 // Features of the running kernel, each found out by trying it.
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <unistd.h>
@@ -77,6 +78,24 @@ bool has_large_keys() {
   return map.fd >= 0;
 }
 
+// { bpf_iter_num it; bpf_iter_num_new(&it, 0, 0); bpf_iter_num_destroy(&it); } with the functions as this kernel's BTF numbers them.
+bool has_iterators() {
+  btf* types = btf__load_vmlinux_btf();
+  if (!types) return false;
+  const int make = btf__find_by_name_kind(types, "bpf_iter_num_new", BTF_KIND_FUNC), destroy = btf__find_by_name_kind(types, "bpf_iter_num_destroy", BTF_KIND_FUNC);
+  btf__free(types);
+  if (make < 0 || destroy < 0) return false;
+  auto move = [](uint8_t to, uint8_t from) { return bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = to, .src_reg = from, .off = 0, .imm = 0}; };
+  auto call = [](int function) { return bpf_insn{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = BPF_PSEUDO_KFUNC_CALL, .off = 0, .imm = function}; };
+  const bpf_insn iterator_address{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8};
+  const bpf_insn code[] = {
+      move(BPF_REG_1, BPF_REG_10), iterator_address, move_imm(BPF_REG_2, 0), move_imm(BPF_REG_3, 0), call(make),
+      move(BPF_REG_1, BPF_REG_10), iterator_address, call(destroy), move_imm(BPF_REG_0, 0), leave(),
+  };
+  const Descriptor program{load(BPF_PROG_TYPE_KPROBE, bpf_attach_type{}, code)};
+  return program.fd >= 0;
+}
+
 }  // namespace
 
 bool probe_feature(Feature feature) {
@@ -100,6 +119,12 @@ bool probe_feature(Feature feature) {
       break;
     case Feature::large_keys:
       has = has_large_keys();
+      break;
+    case Feature::for_each_map:
+      has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_for_each_map_elem, nullptr) == 1;
+      break;
+    case Feature::iterators:
+      has = has_iterators();
       break;
   }
   libbpf_set_print(print);

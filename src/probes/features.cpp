@@ -6,14 +6,17 @@ namespace {
 struct Row {
   std::string_view name;
   Feature feature;
+  FeatureFacts facts;
 };
 constexpr Row rows[] = {
-    {"kprobe_multi", Feature::kprobe_multi},
-    {"uprobe_multi", Feature::uprobe_multi},
-    {"attach_cookie", Feature::attach_cookie},
-    {"atomic_fetch", Feature::atomic_fetch},
-    {"large_keys", Feature::large_keys},
-    {"percpu_lookup", Feature::percpu_lookup},
+    {"kprobe_multi", Feature::kprobe_multi, {"the kprobe multi link", "5.18"}},
+    {"uprobe_multi", Feature::uprobe_multi, {"the uprobe multi link", "6.6"}},
+    {"attach_cookie", Feature::attach_cookie, {"bpf_get_attach_cookie", "5.15"}},
+    {"atomic_fetch", Feature::atomic_fetch, {"atomic operations that give the old value", "5.12"}},
+    {"for_each_map", Feature::for_each_map, {"bpf_for_each_map_elem", "5.13"}},
+    {"percpu_lookup", Feature::percpu_lookup, {"bpf_map_lookup_percpu_elem", "5.19"}},
+    {"iterators", Feature::iterators, {"bpf_iter_num_new", "6.4"}},
+    {"large_keys", Feature::large_keys, {"keys of maps larger than 512 bytes", "5.18"}},
 };
 
 }  // namespace
@@ -22,6 +25,12 @@ std::string_view feature_name(Feature feature) {
   for (const Row& row : rows)
     if (row.feature == feature) return row.name;
   return "?";
+}
+
+FeatureFacts feature_facts(Feature feature) {
+  for (const Row& row : rows)
+    if (row.feature == feature) return row.facts;
+  return {};
 }
 
 std::optional<Feature> find_feature(std::string_view name) {

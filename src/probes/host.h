@@ -56,7 +56,7 @@ struct MultiTarget {
   uint64_t cookie = 0;
 };
 
-enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, large_keys, percpu_lookup, /* grows */ };
+enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys, /* grows */ };
 
 struct FileStatus {
   bool exists = false, directory = false;

@@ -11,6 +11,7 @@
 #include <cstdarg>
 #include <cstring>
 
+#include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/params.h"
 
@@ -177,6 +178,21 @@ Result<> check_limits(const std::vector<LoadedProgram>& programs, const Meta& me
   return {};
 }
 
+// What the script's constructs need of the kernel.
+Result<> check_needs(const Meta& meta, Host& host) {
+  for (const artifact::Need& need : meta.needs) {
+    std::optional<Feature> feature = find_feature(need.feature);
+    if (!feature) return fail_text(0, fmt::format("{} needs the kernel feature '{}', which this awl does not know", need.construct, need.feature), "use a newer awl");
+    if (host.has_feature(*feature)) continue;
+    FeatureFacts facts = feature_facts(*feature);
+    std::string text = fmt::format("{}: {} needs {}, which this kernel does not have", need.place, need.construct, facts.provides);
+    if (!need.source_line.empty()) text += "\n" + need.source_line;
+    while (text.ends_with('\n')) text.pop_back();
+    return fail_text(0, std::move(text), fmt::format("run it on Linux {} or newer", facts.since));
+  }
+  return {};
+}
+
 Result<> prepare_programs(Loaded& loaded, Host& host) {
   bool exchanges_known = false, has_exchange = true;
   for (LoadedProgram& program : loaded.programs) {
@@ -290,6 +306,7 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
     nothing = true;
     return std::unexpected(std::move(limits.error()));
   }
+  AWL_CHECK(check_needs(meta, host));
   AWL_CHECK(size_maps(loaded.object.get(), meta));
   AWL_CHECK(prepare_programs(loaded, host));
   if (!meta.params.empty())

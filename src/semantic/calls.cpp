@@ -41,6 +41,7 @@ bool fits(Unit& unit, const ast::Expr& argument, std::string_view word) {
   Type t = argument.type;
   if (word == "map") return is_bare_map(argument);
   if (word == "mode") return std::holds_alternative<ast::Identifier>(argument.node);
+  if (word == "variable") return std::holds_alternative<ast::Variable>(argument.node);
   if (word == "type") return std::holds_alternative<ast::TypeOf>(argument.node);
   if (word == "literal string") return std::holds_alternative<ast::String>(argument.node);
   if (word == "literal int") return integer_literal(argument) != nullptr;
@@ -112,6 +113,7 @@ void report_argument(Diagnostics& diagnostics, const ast::Expr& expr, const ast:
   std::string_view type = p.type;
   if (type == "map") diagnostics.report<Diag::expects_map>(argument.span, call.name);
   else if (type.starts_with("literal ")) diagnostics.report<Diag::expects_literal>(argument.span, call.name, type == "literal int" ? "int" : type.substr(8), family(argument.type)).hint(type == "literal string" ? fmt::format("quote it: {}(\"...\")", call.name) : std::string("a value that is only known when the program runs cannot be used here"));
+  else if (type == "variable") diagnostics.report<Diag::find_variable>(argument.span, call.name, p.name).hint("declare one before: let $value");
   else if (type == "mode") diagnostics.report<Diag::expects_mode>(argument.span, call.name, p.name);
   else diagnostics.report<Diag::argument_type>(expr.span, call.name, expectation(type), family(argument.type)).note(argument.span, fmt::format("argument '{}'", p.name));
 }

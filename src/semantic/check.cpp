@@ -4,6 +4,7 @@
 #include "builtins/builtin.h"
 #include "semantic/calls.h"
 #include "semantic/checker.h"
+#include "semantic/functions.h"
 #include "semantic/operators.h"
 #include "semantic/passes.h"
 #include "semantic/scopes.h"
@@ -76,6 +77,7 @@ void Checker::statement(ast::Stmt& s) {
                  [&](ast::ForMap& n) { for_map(n); },
                  [&](ast::ForRange& n) { for_range(n); },
                  [&](ast::While& n) {
+                   diagnostics_->report<Diag::while_deprecated>(s.span).hint("For loops support ranges (e.g. `for ($x : $start..$end) { ... }`), and can be used in place of while.");
                    expr(*n.condition);
                    condition(*n.condition);
                    loop_body(n.body);
@@ -122,9 +124,17 @@ void Checker::if_statement(ast::If& i) {
 }
 
 void Checker::return_statement(const ast::Stmt& s, const ast::Return& r) {
-  if (!r.value) return;
+  if (!r.value) {
+    if (function_ && function_->has_result) diagnostics_->report<Diag::function_return>(s.span, function_->name, function_->result ? TypeTable::text(function_->result) : "a value", "nothing");
+    return;
+  }
   expr(*r.value);
   Type t = r.value->type;
+  if (function_) {
+    bool wrong = t && (!function_->has_result || (function_->result && !goes_into(*r.value, function_->result)));
+    if (wrong) diagnostics_->report<Diag::function_return>(r.value->span, function_->name, function_->has_result ? TypeTable::text(function_->result) : "nothing", TypeTable::text(t));
+    return;
+  }
   if (t && !number_type(unit_->types, t)) diagnostics_->report<Diag::return_type>(s.span, TypeTable::text(t));
 }
 
@@ -134,7 +144,7 @@ void Checker::unroll(const ast::Stmt& s, const ast::Unroll& u) {
   if (!count) diagnostics_->report<Diag::unroll_value>(s.span).hint("the number of turns must be known when compiling");
   else if (count->negative || count->value < 1) diagnostics_->report<Diag::unroll_low>(s.span);
   else if (count->value > unroll_limit) diagnostics_->report<Diag::unroll_high>(s.span);
-  loop_body(u.body);
+  statements(u.body.statements);
 }
 
 void Checker::for_range(const ast::ForRange& f) {
@@ -142,7 +152,9 @@ void Checker::for_range(const ast::ForRange& f) {
     expr(*bound);
     if (bound->type && !number_type(unit_->types, bound->type)) diagnostics_->report<Diag::range_bound>(bound->span, TypeTable::text(bound->type));
   }
+  ++for_loops_;
   loop_body(f.body);
+  --for_loops_;
 }
 
 void Checker::for_map(const ast::ForMap& f) {
@@ -155,7 +167,9 @@ void Checker::for_map(const ast::ForMap& f) {
     else if (!info.keyed) diagnostics_->report<Diag::loop_scalar>(f.map->span, map->name);
     else if (is_aggregation(info.value) && !number_type(unit_->types, info.value)) diagnostics_->report<Diag::loop_type>(f.map->span, TypeTable::text(info.value));
   }
+  ++for_loops_;
   loop_body(f.body);
+  --for_loops_;
 }
 
 void Checker::let(const ast::Stmt& s, const ast::Let& l) {
@@ -243,6 +257,8 @@ void check(Unit& unit, Diagnostics& diagnostics) {
     Checker(unit, probe, diagnostics).run();
     if (diagnostics.error_count() != before) wrong.insert(probe.source);
   }
+  for (FunctionInstance& function : unit.functions) Checker(unit, function.body, diagnostics, &function).run();
+  check_functions(unit, diagnostics);
 }
 
 }  // namespace awl

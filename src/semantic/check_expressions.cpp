@@ -120,12 +120,47 @@ void Checker::whole_map(const ast::Expr& e, const ast::MapRef& m) {
   suggest(d, m.name, names);
 }
 
-void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
-  if (!c.builtin) {
-    Diagnostic& d = diagnostics_->report<Diag::unknown_function>(e.span, c.name);
-    suggest(d, c.name, builtin_names());
+// Calls of functions of the script.
+void Checker::function_call(ast::Expr& e, ast::Call& c) {
+  const FunctionInstance& function = unit_->functions[static_cast<size_t>(c.function)];
+  for (ast::ExprPtr& argument : c.args) expr(*argument);
+  size_t wanted = function.parameters.size();
+  if (c.args.size() != wanted) {
+    std::string count = wanted == 0 ? "no arguments" : wanted == 1 ? "one argument" : fmt::format("{} arguments", wanted);
+    diagnostics_->report<Diag::argument_count>(e.span, c.name, count, c.args.size()).note(function.name_span, "defined here");
     return;
   }
+  for (size_t i = 0; i < wanted; ++i) {
+    Type type = function.parameters[i].type;
+    const ast::Expr& argument = *c.args[i];
+    if (!type || !argument.type || goes_into(argument, type)) continue;
+    diagnostics_->report<Diag::function_argument>(argument.span, c.name, TypeTable::text(type), function.parameters[i].name, TypeTable::text(argument.type)).note(function.parameters[i].span, "declared here");
+  }
+}
+
+// Whether a builtin may stand where it does, whatever its arguments.
+bool Checker::allowed_here(const ast::Expr& e, const ast::Call& c) {
+  BuiltinFlag flags = c.builtin->flags;
+  bool ends = flags & BuiltinFlag::ends_program;
+  if (function_ && (ends || flags & BuiltinFlag::needs_probe)) {
+    diagnostics_->report<Diag::function_builtin_use>(e.span, c.name).hint(ends ? "return a value that says so, and call it in the probe" : "pass its value as an argument");
+    return false;
+  }
+  if (!ends || for_loops_ == 0) return true;
+  diagnostics_->report<Diag::exit_in_loop>(e.span).hint(fmt::format("{}() ends the probe: set a variable in the loop, break, and call it behind the loop", c.name));
+  return false;
+}
+
+void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
+  if (c.function >= 0) return function_call(e, c);
+  if (!c.builtin) {
+    Diagnostic& d = diagnostics_->report<Diag::unknown_function>(e.span, c.name);
+    std::vector<std::string_view> names = builtin_names();
+    for (const FunctionInstance& function : unit_->functions) names.push_back(function.name);
+    suggest(d, c.name, names);
+    return;
+  }
+  if (!allowed_here(e, c)) return;
   if (c.builtin->flags & BuiltinFlag::aggregation && !assigned) {
     diagnostics_->report<Diag::aggregation_place>(e.span, c.name).hint(fmt::format("assign it: @name = {}", unit_->sources->text(e.span)));
     return;

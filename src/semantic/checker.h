@@ -6,7 +6,9 @@ namespace awl {
 
 class Checker {
  public:
-  Checker(Unit& unit, ProbeInstance& probe, Diagnostics& diagnostics) : unit_(&unit), probe_(&probe), diagnostics_(&diagnostics) {}
+  // `function`: the probe is that function's body.
+  Checker(Unit& unit, ProbeInstance& probe, Diagnostics& diagnostics, const FunctionInstance* function = nullptr)
+      : unit_(&unit), probe_(&probe), diagnostics_(&diagnostics), function_(function) {}
   void run();
 
  private:
@@ -32,6 +34,8 @@ class Checker {
   void identifier(const ast::Expr& e, const ast::Identifier& i);
   void map_ref(const ast::Expr& e, const ast::MapRef& m);
   void call(ast::Expr& e, ast::Call& c, bool assigned);
+  void function_call(ast::Expr& e, ast::Call& c);
+  bool allowed_here(const ast::Expr& e, const ast::Call& c);
   void whole_map(const ast::Expr& e, const ast::MapRef& m);
   void field(const ast::Expr& e, const ast::Field& f);
   void tuple_field(const ast::Expr& e, const ast::TupleField& f);
@@ -58,7 +62,8 @@ class Checker {
   Unit* unit_;
   ProbeInstance* probe_;
   Diagnostics* diagnostics_;
-  unsigned loops_ = 0;
+  const FunctionInstance* function_;
+  unsigned loops_ = 0, for_loops_ = 0;
   const ast::Expr* field_object_ = nullptr;  // what a field is being taken of
 };
 

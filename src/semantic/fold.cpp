@@ -69,6 +69,7 @@ class Folder {
 
 void fold(Unit& unit, Diagnostics& diagnostics) {
   for (ProbeInstance& probe : unit.probes) Folder(probe, diagnostics).run();
+  for (FunctionInstance& function : unit.functions) Folder(function.body, diagnostics).run();
 }
 
 }  // namespace awl

@@ -30,6 +30,7 @@ Place place_of(const ast::Expr& object) {
 
 void Inference::run() {
   for (ProbeInstance& probe : unit_.probes) resolve_variables(probe, *unit_.diagnostics);
+  for (FunctionInstance& function : unit_.functions) resolve_variables(function.body, *unit_.diagnostics, function.parameters);
   for (unsigned i = 0; i < round_limit; ++i) {
     changed_ = false;
     round();
@@ -45,6 +46,10 @@ void Inference::round() {
     if (probe.predicate) expr(probe.predicate);
     statements(probe.body.statements);
   }
+  for (FunctionInstance& function : unit_.functions) {
+    probe_ = &function.body;
+    statements(function.body.body.statements);
+  }
 }
 
 // A map that is only read holds an integer.
@@ -52,9 +57,12 @@ void Inference::settle_maps() {
   for (auto& [name, map] : unit_.maps)
     if (!map.value) map.value = types_.integer(8, true);
   // The type of a variable that is declared and nothing else does not matter, nor of one in a branch that was left out.
-  for (ProbeInstance& probe : unit_.probes)
+  auto settle = [&](ProbeInstance& probe) {
     for (auto& [name, variable] : probe.variables)
       if (!variable.type && (left_out_.contains(&probe) || (variable.is_let && !variable.used && !variable.fixed && !variable.type_span))) variable.type = types_.integer(8, true);
+  };
+  for (ProbeInstance& probe : unit_.probes) settle(probe);
+  for (FunctionInstance& function : unit_.functions) settle(function.body);
 }
 
 void Inference::set(Type& where, Type what) {
@@ -542,6 +550,12 @@ void Inference::argument(ast::Call& c, size_t i) {
     slot->type = nullptr;
     expr(slot);
   }
+  if (auto* variable = std::get_if<ast::Variable>(&slot->node); variable && argument_may_be(row, count, i, "variable")) {
+    auto found = probe_->variables.find(variable->name);
+    Type value = c.args[0]->type;
+    if (value && is_aggregation(value)) value = number_type(types_, value);
+    if (found != probe_->variables.end()) grow(found->second, nullptr, value, slot->span);
+  }
   if (const ast::MapRef* map = map_of_key(c, i)) {
     MapInfo& info = map_info(map->name, slot->span);
     if (info.keyed || !info.kind_known) grow_key(info, *slot, slot->span);
@@ -554,7 +568,10 @@ Type Inference::call(Slot& slot) {
   if (!c.builtin) c.builtin = find_builtin(c.name);
   if (!c.builtin) {
     for (ast::ExprPtr& a : c.args) expr(a);
-    return nullptr;
+    auto found = std::ranges::find(unit_.functions, c.name, &FunctionInstance::name);
+    if (found == unit_.functions.end()) return nullptr;
+    c.function = static_cast<int32_t>(found - unit_.functions.begin());
+    return found->has_result ? found->result : types_.none();
   }
   for (size_t i = 0; i < c.args.size(); ++i) argument(c, i);
   return result_type(unit_, *probe_, e);

@@ -515,8 +515,6 @@ class Expander {
 }  // namespace
 
 void expand_macros(Unit& unit, Diagnostics& diagnostics) {
-  for (const ast::Function& function : unit.script.functions)
-    diagnostics.report<Diag::not_supported>(function.name_span, fmt::format("function '{}'", function.name)).hint("write its body where it is used");
   Expander(unit, diagnostics).run();
 }
 

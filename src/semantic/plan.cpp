@@ -3,6 +3,7 @@
 
 #include "builtins/builtin.h"
 #include "parser/walk.h"
+#include "probes/features.h"
 #include "semantic/calls.h"
 #include "semantic/operators.h"
 #include "semantic/passes.h"
@@ -16,6 +17,8 @@ using artifact::ParamKind;
 constexpr std::string_view division_text = "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.";
 constexpr std::string_view full_text =
     "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`";
+
+constexpr std::string_view cut_text = "Loop cut short: it has more turns than this kernel allows. On Linux 6.4 or newer 8388608 are possible.";
 
 constexpr uint32_t align_up(uint32_t value, uint32_t align) { return (value + align - 1) / align * align; }
 
@@ -32,10 +35,11 @@ class Planner;
 
 class CallPlan : public PlanCall {
  public:
-  CallPlan(Planner& planner, Unit& unit, ast::Call& call, artifact::Site& site) : planner_(&planner), unit_(&unit), call_(&call), site_(&site) {}
+  CallPlan(Planner& planner, Unit& unit, ast::Call& call, artifact::Site& site, Span span) : planner_(&planner), unit_(&unit), call_(&call), site_(&site), span_(span) {}
   uint32_t param(artifact::Param param) override { return intern_param(*unit_, std::move(param)); }
   uint32_t string(std::string_view text) override;
   artifact::Site& site() override { return *site_; }
+  void need(Feature feature, std::string_view construct) override;
   int32_t map_index(size_t arg) override;
   void lay_out_key(size_t arg) override;
   void lay_out(size_t first_arg) override;
@@ -46,6 +50,7 @@ class CallPlan : public PlanCall {
   Unit* unit_;
   ast::Call* call_;
   artifact::Site* site_;
+  Span span_;
 };
 
 class Planner {
@@ -57,8 +62,19 @@ class Planner {
     meta_->arch = "x86_64";
     maps();
     for (ProbeInstance& probe : unit_->probes) program(probe);
+    for (FunctionInstance& function : unit_->functions) {
+      probe_ = &function.body;
+      children(function.body.body);
+    }
     globals();
     settings();
+  }
+
+  // What the kernel must have for what stands at `span`; each feature is asked for where it is needed first.
+  void need(Feature feature, std::string_view construct, Span span) {
+    std::string name(feature_name(feature));
+    if (std::ranges::find(meta_->needs, name, &artifact::Need::feature) != meta_->needs.end()) return;
+    meta_->needs.push_back({name, std::string(construct), place(span), site_at(span, Action::runtime_error).source_line});
   }
 
  private:
@@ -115,11 +131,32 @@ class Planner {
 
   void statement(ast::Stmt& s) {
     auto* assign = std::get_if<ast::Assign>(&s.node);
+    if (auto* loop = std::get_if<ast::ForMap>(&s.node)) return for_map(*loop);
+    auto* range = std::get_if<ast::ForRange>(&s.node);
+    if (std::holds_alternative<ast::While>(s.node) || (range && !counted_turns(*range))) endless(s);
     if (!assign) return children(s);
     expr(assign->value);
     children(*assign->target);
     update(*assign->target);
     if (assign->op) division(&s, s.span, *assign->op, *assign->value);
+  }
+
+  void for_map(ast::ForMap& loop) {
+    need(Feature::for_each_map, "a loop over a map", join(loop.variable_span, loop.map->span));
+    const MapInfo& info = unit_->maps.at(std::get<ast::MapRef>(loop.map->node).name);
+    if (is_aggregation(info.value)) merged(loop.map->span);
+    children(loop.body);
+  }
+
+  void endless(const ast::Stmt& s) {
+    intern_param(*unit_, {.kind = ParamKind::feature, .name = std::string(feature_name(Feature::iterators))});
+    unit_->loop_sites[&s] = runtime_error(s.span, cut_text, "");
+  }
+
+  // An aggregation's value over all CPUs is looked at.
+  void merged(Span span) {
+    need(Feature::percpu_lookup, "the value of an aggregation over all CPUs", span);
+    intern_param(*unit_, {.kind = ParamKind::ncpus});
   }
 
   void expr(ast::ExprPtr& e) {
@@ -130,7 +167,7 @@ class Planner {
     if (auto* call = std::get_if<ast::Call>(&e->node)) plan_call(*e, *call);
     else if (auto* binary = std::get_if<ast::Binary>(&e->node)) division(e.get(), e->span, binary->op, *binary->right);
     else if (auto* change = std::get_if<ast::IncDec>(&e->node)) update(*change->target);
-    else if (std::holds_alternative<ast::MapRef>(e->node) && is_aggregation(e->type)) intern_param(*unit_, {.kind = ParamKind::ncpus});
+    else if (std::holds_alternative<ast::MapRef>(e->node) && is_aggregation(e->type)) merged(e->span);
     else if (auto* parameter = std::get_if<ast::Parameter>(&e->node)) open_parameter(*e, *parameter);
   }
 
@@ -191,13 +228,14 @@ class Planner {
   }
 
   void plan_call(ast::Expr& e, ast::Call& call) {
+    if (call.function >= 0) return;
     const Builtin& row = *call.builtin;
     if (row.flags & BuiltinFlag::unsafe) meta_->needs_unsafe = true;
     if (row.flags & BuiltinFlag::names_target && probe_->per_target) intern_param(*unit_, {.kind = ParamKind::feature, .name = "attach_cookie"});
     bool async = row.flags & BuiltinFlag::async;
     if (!async && !row.plan) return;
     artifact::Site site = site_at(e.span, row.action);
-    CallPlan plan(*this, *unit_, call, site);
+    CallPlan plan(*this, *unit_, call, site, e.span);
     CallView view(*unit_, *probe_, e);
     if (row.plan) row.plan(view, plan);
     else plan.lay_out(0);
@@ -241,6 +279,8 @@ uint32_t CallPlan::string(std::string_view text) {
   return static_cast<uint32_t>(found - strings.begin());
 }
 
+void CallPlan::need(Feature feature, std::string_view construct) { planner_->need(feature, construct, span_); }
+
 int32_t CallPlan::map_index(size_t arg) { return unit_->maps.at(std::get<ast::MapRef>(call_->args.at(arg)->node).name).index; }
 
 void CallPlan::add(Type type) {
@@ -271,6 +311,15 @@ uint32_t intern_param(Unit& unit, artifact::Param param) {
     unit.meta.params.push_back(std::move(param));
   }
   return it->second;
+}
+
+std::optional<uint64_t> counted_turns(const ast::ForRange& loop) {
+  constexpr uint64_t followed = 256;
+  const ast::Integer *from = integer_literal(*loop.from), *to = integer_literal(*loop.to);
+  if (!from || !to) return std::nullopt;
+  auto low = static_cast<int64_t>(from->value), high = static_cast<int64_t>(to->value);
+  uint64_t turns = high > low ? to->value - from->value : 0;
+  return turns <= followed ? std::optional(turns) : std::nullopt;
 }
 
 void plan(Unit& unit, Diagnostics&) { Planner(unit).run(); }

@@ -5,6 +5,7 @@
 #include "base/near_names.h"
 #include "builtins/builtin.h"
 #include "parser/walk.h"
+#include "semantic/functions.h"
 #include "semantic/passes.h"
 
 namespace awl {
@@ -174,6 +175,9 @@ class Resolver {
 
 }  // namespace
 
-void resolve_probes(Unit& unit, Diagnostics& diagnostics) { Resolver(unit, diagnostics).run(); }
+void resolve_probes(Unit& unit, Diagnostics& diagnostics) {
+  define_functions(unit, diagnostics);
+  Resolver(unit, diagnostics).run();
+}
 
 }  // namespace awl

@@ -2,7 +2,9 @@
 
 #include <set>
 
+#include "builtins/builtin.h"
 #include "parser/walk.h"
+#include "semantic/calls.h"
 
 namespace awl {
 namespace {
@@ -17,8 +19,18 @@ class Resolver {
  public:
   Resolver(ProbeInstance& probe, Diagnostics& diagnostics) : probe_(&probe), diagnostics_(&diagnostics) {}
 
-  void run() {
+  void run(std::span<const FunctionInstance::Parameter> parameters) {
     scopes_.emplace_back();
+    for (const FunctionInstance::Parameter& p : parameters) {
+      if (Declaration* before = find(p.name)) {
+        diagnostics_->report<Diag::shadowing>(p.span, p.name).note(before->place, "This is the initial declaration.");
+        continue;
+      }
+      VariableInfo& info = probe_->variables[declare(p.name, p.span, false)];
+      info.type = p.type;
+      info.fixed = true;
+      info.type_span = p.span;
+    }
     if (probe_->predicate) expr(*probe_->predicate);
     block(probe_->body);
     for (const auto& [name, info] : probe_->variables)
@@ -67,8 +79,20 @@ class Resolver {
 
   void expr(ast::Expr& e) {
     if (auto* variable = std::get_if<ast::Variable>(&e.node)) return use(variable->name, e.span);
+    if (auto* c = std::get_if<ast::Call>(&e.node)) return call(*c);
     if (auto* b = std::get_if<ast::BlockExpr>(&e.node)) return scoped(b->statements, b->value.get());
     children(e);
+  }
+
+  // A variable that a call sets need not have a value before.
+  void call(ast::Call& c) {
+    const Builtin* row = find_builtin(c.name);
+    for (size_t i = 0; i < c.args.size(); ++i) {
+      auto* variable = std::get_if<ast::Variable>(&c.args[i]->node);
+      Declaration* d = variable && row && argument_may_be(*row, c.args.size(), i, "variable") ? find(variable->name) : nullptr;
+      if (d) assigned_.insert(d->unique);
+      expr(*c.args[i]);
+    }
   }
 
   template <typename Node>
@@ -155,6 +179,8 @@ class Resolver {
 
 std::string_view written_name(std::string_view variable) { return variable.substr(0, variable.find('#')); }
 
-void resolve_variables(ProbeInstance& probe, Diagnostics& diagnostics) { Resolver(probe, diagnostics).run(); }
+void resolve_variables(ProbeInstance& probe, Diagnostics& diagnostics, std::span<const FunctionInstance::Parameter> parameters) {
+  Resolver(probe, diagnostics).run(parameters);
+}
 
 }  // namespace awl

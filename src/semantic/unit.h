@@ -60,6 +60,21 @@ struct ProbeInstance {
   std::string elf_name;        // set by planning; a C identifier
 };
 
+// A function of the script. Its body is checked like a probe's without context; it is compiled once for each program that calls it.
+struct FunctionInstance {
+  std::string name;
+  Span name_span;
+  struct Parameter {
+    std::string name;  // among body.variables
+    Span span;
+    Type type = nullptr;
+  };
+  std::vector<Parameter> parameters;
+  bool has_result = false;
+  Type result = nullptr;  // null: none, or a mistake
+  ProbeInstance body;     // no target and no predicate
+};
+
 // A map of the script. Types grow while inference runs; storage is set by planning.
 struct MapInfo {
   std::string name;
@@ -87,16 +102,22 @@ struct Unit {
   TypeTable types;
   ast::Script script;
   std::vector<ProbeInstance> probes;
+  std::vector<FunctionInstance> functions;  // in the order of the script, made by the pass "probes"
   std::map<std::string, MapInfo> maps;  // sorted by name
   artifact::Meta meta;                  // filled by planning
   std::map<std::string, uint32_t> param_slots;  // key (see params()) -> index into meta.params
   // Sites (Action::runtime_error) to report when the operation of a node fails at run time: a Binary Expr or an Assign Stmt that divides by what may
   // be zero, a MapRef Expr that is written (the map may be full). Set by planning.
   std::map<const void*, int32_t> division_sites, update_sites;
+  // Of loops without a known end (by Stmt): the site to report when it is cut short.
+  std::map<const void*, int32_t> loop_sites;
 };
 
 // The index of a late-bound parameter in unit.meta.params, added when new (same kind, name and index are one).
 uint32_t intern_param(Unit& unit, artifact::Param param);
+
+// Turns of a loop over a range whose bounds are known when compiling and few enough for the verifier to follow one by one.
+std::optional<uint64_t> counted_turns(const ast::ForRange& loop);
 
 // The type in which the operands of a binary operator on integers meet (both are converted to it before the operation): 64 bits, signed when one of
 // them is, literals that are not negative left aside. Null when one is not a number.
