@@ -63,6 +63,10 @@ FEATURES = {
     # Many functions on one link; without it each is attached by itself, which takes a while.
     "kprobe_multi": lambda: kernel_symbol("bpf_kprobe_multi_link_attach", "the kernel attaches functions one by one"),
     "percpu_lookup": lambda: kernel_symbol("bpf_map_lookup_percpu_elem", "programs cannot read other CPUs' map values"),
+    "map_loops": lambda: kernel_symbol("bpf_for_each_map_elem", "programs cannot go over a map"),
+    "no_map_loops": lambda: None if FEATURES["map_loops"]() else "programs can go over a map",
+    "iterators": lambda: kernel_symbol("bpf_iter_num_new", "the kernel has no open-coded iterators"),
+    "no_iterators": lambda: None if FEATURES["iterators"]() else "the kernel has open-coded iterators",
     "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
     "cgroup2": cgroup2,
     "two_cpus": two_cpus,

@@ -101,5 +101,41 @@ TEST(Lower, HistogramsHaveNoBranchForEachBit) {
   EXPECT_EQ(count_of(text, "if "), 3u);
 }
 
+TEST(Lower, MapLoopsKeepWhatTheyChangeOffTheStack) {
+  // On the stack kernels before 6.7 would take the value before the loop for that of each turn.
+  std::string text = verbs("begin { @a[1] = 2; $n = (int64)0; $m = (int64)0; for ($kv : @a) { $n++; $own = $kv.1; print($m + $own); } print($n); }");
+  EXPECT_EQ(count_of(text, "scratch 8"), 1u) << text;
+  EXPECT_THAT(text, HasSubstr("each "));
+}
+
+TEST(Lower, MapLoopsCopyTheElementWhereItIsUsed) {
+  EXPECT_THAT(verbs("begin { @a[1] = 2; for ($kv : @a) { @n++; } }"), Not(HasSubstr("load64 %")));
+  EXPECT_THAT(verbs("begin { @a[(int64)1] = (int64)2; for ($kv : @a) { print($kv); } }"), HasSubstr("each "));
+}
+
+TEST(Lower, LoopsWithoutAKnownEndAskForIterators) {
+  std::string text = verbs("begin { for ($i : 0..pid) { print($i); } }");
+  EXPECT_THAT(text, HasSubstr("repeat (iterators: param"));
+  EXPECT_THAT(text, HasSubstr("} cut {\n    %"));
+  EXPECT_THAT(verbs("begin { for ($i : 0..20) { print($i); } }"), Not(HasSubstr("repeat")));
+}
+
+TEST(Lower, NestedLoopsShareTheTurnsOfOldKernels) {
+  std::string text = verbs("begin { $i = 0; while ($i < pid) { $i++; $j = 0; while ($j < pid) { $j++; } } }");
+  EXPECT_EQ(count_of(text, "repeat "), 2u);
+  EXPECT_THAT(text, Not(HasSubstr("else at most 1024")));
+}
+
+TEST(Lower, FunctionsAreMadeOnceForAProgram) {
+  std::string text = verbs("fn add($a: uint64, $b: uint64) : uint64 { return $a + $b; } begin { @x = add(1, 2); @y = add(3, 4); }");
+  EXPECT_EQ(count_of(text, "function add("), 1u);
+  EXPECT_EQ(count_of(text, "call add("), 2u);
+}
+
+TEST(Lower, FunctionsTakeStringsByAddress) {
+  std::string text = verbs("fn show($s: string) { print($s); } begin { let $t = str(kptr(5)); show($t); }");
+  EXPECT_EQ(count_of(text, "call show("), 1u);
+}
+
 }  // namespace
 }  // namespace awl
