@@ -133,7 +133,7 @@ TEST(Lower, FunctionsAreMadeOnceForAProgram) {
 }
 
 TEST(Lower, FunctionsTakeStringsByAddress) {
-  std::string text = verbs("fn show($s: string) { print($s); } begin { let $t = str(kptr(5)); show($t); }");
+  std::string text = verbs("fn show($s: string) { print($s); } begin { $t = str((int8 *)5); show($t); }");
   EXPECT_EQ(count_of(text, "call show("), 1u);
 }
 
