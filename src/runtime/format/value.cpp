@@ -229,7 +229,7 @@ int compare_bytes(ValueBytes a, ValueBytes b) {
 uint64_t load_integer(ValueBytes bytes, uint32_t size, bool is_signed) {
   size = std::min<uint32_t>(size, 8);
   uint64_t value = 0;
-  memcpy(&value, bytes.data(), std::min<size_t>(size, bytes.size()));
+  if (size_t there = std::min<size_t>(size, bytes.size())) memcpy(&value, bytes.data(), there);
   if (is_signed && size > 0 && size < 8) {
     unsigned unused = 64 - 8 * size;
     value = static_cast<uint64_t>(static_cast<int64_t>(value << unused) >> unused);
