@@ -160,6 +160,12 @@ bool is_whole_map(const ast::Call& call, size_t i) {
   return call.builtin && i < call.args.size() && is_bare_map(*call.args[i]) && argument_may_be(*call.builtin, call.args.size(), i, "map");
 }
 
+bool names_element(const ast::Call& call, size_t i) {
+  if (!call.builtin || i >= call.args.size()) return false;
+  const ast::Expr& argument = *call.args[i];
+  return std::holds_alternative<ast::MapRef>(argument.node) && is_aggregation(argument.type) && argument_may_be(*call.builtin, call.args.size(), i, "map");
+}
+
 const ast::MapRef* map_of_key(const ast::Call& call, size_t i) {
   if (!call.builtin || i == 0 || !argument_may_be(*call.builtin, call.args.size(), i, "key")) return nullptr;
   return is_bare_map(*call.args[i - 1]) ? &std::get<ast::MapRef>(call.args[i - 1]->node) : nullptr;

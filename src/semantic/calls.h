@@ -32,6 +32,8 @@ bool argument_may_be(const Builtin& row, size_t count, size_t i, std::string_vie
 
 // Whether the argument stands for a whole map: a map without keys where the row takes one.
 bool is_whole_map(const ast::Call& call, size_t i);
+// Whether an argument is an element of an aggregation that the call takes as such: its key is what counts, its value is not read.
+bool names_element(const ast::Call& call, size_t i);
 // The map argument that a key argument belongs to: the one before it. Null if there is none.
 const ast::MapRef* map_of_key(const ast::Call& call, size_t i);
 

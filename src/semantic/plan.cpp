@@ -161,8 +161,11 @@ class Planner {
 
   void expr(ast::ExprPtr& e) {
     auto* called = std::get_if<ast::Call>(&e->node);
-    for (size_t i = 0; called && i < called->args.size(); ++i)
-      if (!is_whole_map(*called, i)) expr(called->args[i]);
+    for (size_t i = 0; called && i < called->args.size(); ++i) {
+      if (is_whole_map(*called, i)) continue;
+      if (names_element(*called, i)) children(*called->args[i]);
+      else expr(called->args[i]);
+    }
     if (!called) children(*e);
     if (auto* call = std::get_if<ast::Call>(&e->node)) plan_call(*e, *call);
     else if (auto* binary = std::get_if<ast::Binary>(&e->node)) division(e.get(), e->span, binary->op, *binary->right);
