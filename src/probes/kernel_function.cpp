@@ -60,16 +60,7 @@ std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, 
       diagnostics.report<Diag::probe_address>(span, address.error());
     return std::nullopt;
   }
-  const auto split = split_offset(function);
-  if (!split) {
-    diagnostics.report<Diag::probe_offset>(span, split.error());
-    return std::nullopt;
-  }
-  if (split->has_offset && ret) {
-    diagnostics.report<Diag::probe_offset_refused>(span).hint("a return probe is on the whole function");
-    return std::nullopt;
-  }
-  if (split->has_offset) function = split->offset == 0 ? split->function : fmt::format("{}+{}", split->function, split->offset);
+  if (!normalise_offset(function, ret, span, diagnostics)) return std::nullopt;
   return target;
 }
 

@@ -19,6 +19,8 @@ struct FunctionOffset {
 };
 // Splits "FN+OFF"; an offset that is not a number makes an error phrase.
 std::expected<FunctionOffset, std::string> split_offset(std::string_view text);
+// Brings "FN+0x10" into its normal form "FN+16", and "FN+0" into "FN"; a return probe takes no offset. Reports mistakes; false then.
+bool normalise_offset(std::string& function, bool ret, Span span, Diagnostics& diagnostics);
 
 // For Provider::list: `match`, or nothing for patterns with another number of parts.
 Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most,

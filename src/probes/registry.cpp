@@ -89,6 +89,20 @@ std::expected<FunctionOffset, std::string> split_offset(std::string_view text) {
   return FunctionOffset{std::string(text.substr(0, plus)), *offset, true};
 }
 
+bool normalise_offset(std::string& function, bool ret, Span span, Diagnostics& diagnostics) {
+  const auto split = split_offset(function);
+  if (!split) {
+    diagnostics.report<Diag::probe_offset>(span, split.error());
+    return false;
+  }
+  if (split->has_offset && ret) {
+    diagnostics.report<Diag::probe_offset_refused>(span).hint("a return probe is on the whole function");
+    return false;
+  }
+  if (split->has_offset) function = split->offset == 0 ? split->function : fmt::format("{}+{}", split->function, split->offset);
+  return true;
+}
+
 Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most,
                                           Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host) {
   if (pattern.parts.size() < least || pattern.parts.size() > most) return std::vector<Target>{};
