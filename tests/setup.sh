@@ -11,19 +11,21 @@ packages=(
   # bench, fuzz, style
   libbenchmark-dev mmdebstrap time clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19
 )
-libbpf_needed=1.4
+# Newer than Debian 12 has them: libbpf, and the kernel's own headers (linux/bpf.h).
+newer=("libbpf-dev 1.4" "linux-libc-dev 6.12")
 . /etc/os-release
 [ "${VERSION_ID:-0}" -ge 13 ] 2>/dev/null && packages+=(virtiofsd) # Debian 12 has it within qemu
 export DEBIAN_FRONTEND=noninteractive
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=DEBIAN_FRONTEND "$@"; fi; }
 
 installed() { dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p'; }
-new_enough() { [ -n "$1" ] && dpkg --compare-versions "${1#*:}" ge "$libbpf_needed"; }
-missing=()
+new_enough() { local version; version=$(installed "$1"); [ -n "$version" ] && dpkg --compare-versions "${version#*:}" ge "$2"; }
+missing=() old=()
 for p in "${packages[@]}"; do [ -n "$(installed "$p")" ] || missing+=("$p"); done
-new_enough "$(installed libbpf-dev)" && [ ${#missing[@]} = 0 ] && exit 0
+for p in "${newer[@]}"; do new_enough $p || old+=("${p% *}"); done
+[ ${#old[@]} = 0 ] && [ ${#missing[@]} = 0 ] && exit 0
 
-echo "setup: installing ${missing[*]:-libbpf-dev $libbpf_needed}"
+echo "setup: installing ${missing[*]} ${old[*]}"
 as_root apt-get -qq update
 install() { as_root apt-get -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null; }
 
@@ -34,20 +36,20 @@ add_backports() {
   archive=$(apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
     sed -n "s/^$VERSION_CODENAME main //p" | head -1)
   [ -n "$archive" ] || { echo "setup: no source of $VERSION_CODENAME main found in apt's configuration; add one and run this again" >&2; exit 1; }
-  echo "setup: adding $suite, for libbpf $libbpf_needed or newer"
+  echo "setup: adding $suite, for ${newer[*]}"
   { printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\n' "$archive" "$suite"
     [ ! -e "$keyring" ] || echo "Signed-By: $keyring"; } | as_root tee "/etc/apt/sources.list.d/$suite.sources" >/dev/null
   as_root apt-get -qq update
 }
 
-if ! new_enough "$(installed libbpf-dev)"; then
-  candidate=$(LC_ALL=C apt-cache policy libbpf-dev | sed -n 's/^ *Candidate: //p')
-  if new_enough "$candidate"; then install libbpf-dev
-  else
+if [ ${#old[@]} != 0 ]; then
+  install "${old[@]}" # enough where the release is new
+  for p in "${newer[@]}"; do
+    new_enough $p && continue
     add_backports
-    install libelf-dev zlib1g-dev # from the release itself, so that only libbpf comes from backports
-    install -t "$VERSION_CODENAME-backports" libbpf-dev
-  fi
+    install libelf-dev zlib1g-dev # from the release itself, so that only what is too old comes from backports
+    install -t "$VERSION_CODENAME-backports" "${p% *}"
+  done
 fi
 [ ${#missing[@]} = 0 ] || install "${missing[@]}"
 echo "setup: done"
