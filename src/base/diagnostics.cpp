@@ -8,12 +8,6 @@ namespace {
 
 constexpr std::array<std::string_view, 3> severity_names{"ERROR", "WARNING", "NOTE"};
 
-constexpr std::string_view names[] = {
-#define D(id, severity, text) #id,
-#include "base/diag.def"
-#undef D
-};
-
 // A source line as shown: tabs as four blanks. `columns` maps the byte column (0-based) to the column on the screen.
 std::string expand_tabs(std::string_view line) {
   std::string out;
@@ -43,8 +37,6 @@ std::string excerpt(const Sources& sources, Span span) {
 
 }  // namespace
 
-std::string_view diag_name(Diag id) { return names[static_cast<size_t>(id)]; }
-
 Diagnostic& Diagnostic::note(Span where, std::string message) {
   notes.push_back({where, std::move(message)});
   return *this;
@@ -55,16 +47,16 @@ Diagnostic& Diagnostic::hint(std::string message) {
   return *this;
 }
 
-Diagnostic& Diagnostics::add(Diag id, Severity severity, Span span, std::string text) {
+Diagnostic& Diagnostics::add(const DiagRow& row, Span span, std::string text) {
   std::vector<Span> calls;
   for (Span call = sources_->expanded_from(span); call; call = sources_->expanded_from(call)) calls.push_back(sources_->written(call));
   span = sources_->written(span);
-  if (!seen_.emplace(id, span.file, span.begin, span.end, text).second) {
+  if (!seen_.emplace(&row, span.file, span.begin, span.end, text).second) {
     ignored_ = {};
     return ignored_;
   }
-  if (severity == Severity::error) ++errors_;
-  return list_.emplace_back(Diagnostic{id, severity, span, std::move(text), {}, std::move(calls), {}});
+  if (row.severity == Severity::error) ++errors_;
+  return list_.emplace_back(Diagnostic{&row, row.severity, span, std::move(text), {}, std::move(calls), {}});
 }
 
 std::string render_place(const Sources& sources, Span span, std::string_view severity, std::string_view text) {
@@ -107,7 +99,7 @@ std::string render_json(const Diagnostics& diagnostics) {
   const Sources& sources = diagnostics.sources();
   std::string out;
   for (const Diagnostic& d : diagnostics.all()) {
-    nlohmann::ordered_json object{{"id", diag_name(d.id)}, {"severity", severities[static_cast<size_t>(d.severity)]}, {"message", d.text}};
+    nlohmann::ordered_json object{{"id", d.row->name}, {"severity", severities[static_cast<size_t>(d.severity)]}, {"message", d.text}};
     if (d.span) object["span"] = json_place(sources, d.span);
     auto other = [&](Span span, std::string_view text) {
       nlohmann::ordered_json entry{{"message", text}};

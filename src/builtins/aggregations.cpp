@@ -1,6 +1,7 @@
 // Functions that may only be assigned to a map: each CPU updates a value of its own, the run side merges.
 #include <algorithm>
 
+#include "base/diag/builtins.h"
 #include "builtins/rows.h"
 
 namespace awl {

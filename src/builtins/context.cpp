@@ -1,6 +1,7 @@
 // What a probe's context holds: arguments, results, registers, the traced function.
 #include <array>
 
+#include "base/diag/builtins.h"
 #include "builtins/rows.h"
 
 namespace awl {

@@ -1,4 +1,6 @@
 // Maps as a whole and their elements.
+#include "base/diag/builtins.h"
+#include "base/diag/calls.h"
 #include "builtins/rows.h"
 
 namespace awl {

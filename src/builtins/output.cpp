@@ -1,6 +1,7 @@
 // Printing, and what else the run side does when it handles an event.
 #include <algorithm>
 
+#include "base/diag/builtins.h"
 #include "builtins/rows.h"
 
 namespace awl {

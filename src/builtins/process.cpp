@@ -1,4 +1,5 @@
 // Process, task and CPU.
+#include "base/diag/builtins.h"
 #include "builtins/rows.h"
 
 namespace awl {

@@ -1,6 +1,7 @@
 // Stacks and symbols.
 #include <algorithm>
 
+#include "base/diag/builtins.h"
 #include "builtins/rows.h"
 
 namespace awl {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/diag/builtins.h"
 #include "builtins/rows.h"
 
 namespace awl {

@@ -6,6 +6,9 @@
 #include <array>
 #include <vector>
 
+#include "base/diag/builtins.h"
+#include "base/diag/imports.h"
+#include "base/diag/statements.h"
 #include "builtins/rows.h"
 #include "builtins/system_calls.h"
 

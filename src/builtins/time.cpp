@@ -1,4 +1,5 @@
 // Clocks and dates.
+#include "base/diag/builtins.h"
 #include "builtins/rows.h"
 
 namespace awl {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/diag/settings.h"
 #include "runtime/load.h"
 
 namespace awl {
@@ -71,7 +72,7 @@ OrEnded<Program> read_program(const Options& options, Host& host) {
 
 // Mistakes in the C of a script and in environment variables (settings without a place) have an exit status of their own.
 bool is_c_error(const Diagnostics& diagnostics) {
-  return std::ranges::any_of(diagnostics.all(), [](const Diagnostic& d) { return d.id == Diag::c_definitions || d.id == Diag::c_parser || (d.id == Diag::config_value && !d.span); });
+  return std::ranges::any_of(diagnostics.all(), [](const Diagnostic& d) { return d.row == &Diag::c_definitions || d.row == &Diag::c_parser || (d.row == &Diag::config_value && !d.span); });
 }
 
 OrEnded<artifact::Bytes> compile_program(Program program, Options& options, Host& host) {

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/diag/syntax.h"
 #include "lexer/scan.h"
 
 namespace awl {

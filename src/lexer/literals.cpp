@@ -2,6 +2,7 @@
 #include <array>
 #include <limits>
 
+#include "base/diag/syntax.h"
 #include "lexer/token.h"
 
 namespace awl {

@@ -2,6 +2,7 @@
 // The state of one scan, used by scanner.l alone.
 #include <new>
 
+#include "base/diag/syntax.h"
 #include "lexer/token.h"
 
 namespace awl {

@@ -1,4 +1,5 @@
 #include "parser/build.h"
+#include "base/diag/syntax.h"
 
 namespace awl::build {
 

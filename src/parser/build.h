@@ -2,6 +2,7 @@
 // What the grammar's actions use: pieces of the tree with their depth, and the feed of tokens.
 #include <algorithm>
 
+#include "base/diag/syntax.h"
 #include "parser/ast.h"
 #include "parser/prepare.h"
 

@@ -1,5 +1,6 @@
 #include "probes/counter.h"
 
+#include "base/diag/probes.h"
 #include "base/glob.h"
 #include "base/near_names.h"
 #include "probes/parts.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/diag/probes.h"
 #include "base/glob.h"
 #include "probes/btf_lookup.h"
 #include "probes/parts.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/diag/probes.h"
 #include "probes/parts.h"
 
 namespace awl {

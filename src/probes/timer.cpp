@@ -2,6 +2,7 @@
 
 #include <linux/perf_event.h>
 
+#include "base/diag/probes.h"
 #include "base/glob.h"
 #include "probes/parts.h"
 

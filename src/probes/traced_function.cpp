@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/diag/probes.h"
 #include "base/glob.h"
 #include "probes/btf_lookup.h"
 #include "probes/parts.h"

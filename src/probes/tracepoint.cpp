@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/diag/probes.h"
 #include "base/glob.h"
 #include "probes/btf_lookup.h"
 #include "probes/parts.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/diag/calls.h"
+#include "base/diag/statements.h"
 #include "semantic/operators.h"
 #include "semantic/type_names.h"
 

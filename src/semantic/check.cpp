@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <set>
 
+#include "base/diag/calls.h"
+#include "base/diag/statements.h"
+#include "base/diag/variables.h"
 #include "builtins/builtin.h"
 #include "semantic/calls.h"
 #include "semantic/checker.h"

@@ -1,5 +1,10 @@
 #include <algorithm>
 
+#include "base/diag/builtins.h"
+#include "base/diag/calls.h"
+#include "base/diag/operators.h"
+#include "base/diag/statements.h"
+#include "base/diag/variables.h"
 #include "base/near_names.h"
 #include "semantic/calls.h"
 #include "semantic/checker.h"

@@ -1,5 +1,8 @@
 #include <algorithm>
 
+#include "base/diag/operators.h"
+#include "base/diag/statements.h"
+#include "base/diag/variables.h"
 #include "semantic/checker.h"
 #include "semantic/operators.h"
 #include "semantic/scopes.h"

@@ -1,4 +1,5 @@
 // The C of a script: its types become known, its constants replace their names.
+#include "base/diag/settings.h"
 #include "builtins/builtin.h"
 #include "parser/parse.h"
 #include "parser/walk.h"

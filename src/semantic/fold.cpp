@@ -1,3 +1,4 @@
+#include "base/diag/operators.h"
 #include "parser/walk.h"
 #include "semantic/operators.h"
 #include "semantic/passes.h"

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/diag/operators.h"
+#include "base/diag/statements.h"
 #include "builtins/builtin.h"
 #include "parser/walk.h"
 #include "semantic/type_names.h"

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/diag/imports.h"
 #include "builtins/builtin.h"
 #include "parser/parse.h"
 #include "semantic/passes.h"

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <variant>
 
+#include "base/diag/settings.h"
 #include "base/near_names.h"
 #include "semantic/passes.h"
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/diag/calls.h"
+#include "base/diag/operators.h"
 #include "semantic/calls.h"
 #include "semantic/passes.h"
 #include "semantic/scopes.h"

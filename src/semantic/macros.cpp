@@ -6,6 +6,8 @@
 #include <memory>
 #include <set>
 
+#include "base/diag/imports.h"
+#include "base/diag/syntax.h"
 #include "base/near_names.h"
 #include "builtins/builtin.h"
 #include "parser/parse.h"

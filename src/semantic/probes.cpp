@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/diag/probes.h"
 #include "base/glob.h"
 #include "base/near_names.h"
 #include "builtins/builtin.h"

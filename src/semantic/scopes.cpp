@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/diag/calls.h"
+#include "base/diag/variables.h"
 #include "builtins/builtin.h"
 #include "parser/walk.h"
 #include "semantic/calls.h"

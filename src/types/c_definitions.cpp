@@ -9,6 +9,7 @@
 #include <regex>
 #include <set>
 
+#include "base/diag/settings.h"
 #include "types/c_prelude.h"
 #include "types/c_unit.h"
 

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/diag/settings.h"
 #include "base/diagnostics.h"
 #include "types/type.h"
 

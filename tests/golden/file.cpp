@@ -51,7 +51,7 @@ std::string marker(const awl::Sources& sources, awl::Span span, uint32_t number)
 }
 
 std::string describe(const awl::Sources& sources, const awl::Diagnostic& d, uint32_t number) {
-  std::string out = fmt::format("{}{}[{}]: {}\n", marker(sources, d.span, number), severities[static_cast<size_t>(d.severity)], awl::diag_name(d.id), d.text);
+  std::string out = fmt::format("{}{}[{}]: {}\n", marker(sources, d.span, number), severities[static_cast<size_t>(d.severity)], d.row->name, d.text);
   for (const awl::Note& note : d.notes) out += note.span ? fmt::format("//~ note {}: {}\n", place(sources, note.span, number), note.text) : fmt::format("//~ note: {}\n", note.text);
   for (awl::Span call : d.expanded_from) out += fmt::format("//~ note {}: expanded from\n", place(sources, call, number));
   for (const std::string& hint : d.hints) out += fmt::format("//~ hint: {}\n", hint);

@@ -1,6 +1,6 @@
 // Golden tests: scripts with what the compiler says about them written beside the source.
 //   golden [--update] FILE|FOLDER...     compares, or rewrites the expectations
-//   golden --coverage FOLDER...          checks that each diagnostic of diag.def is shown by some file, or named in FOLDER/not_shown.txt
+//   golden --coverage FOLDER...          checks that each diagnostic of base/diag is shown by some file, or named in FOLDER/not_shown.txt
 // A file whose name starts with fail_ must give an error, the others must not.
 #include <algorithm>
 #include <cstdio>
@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view all_diagnostics[] = {
 #define D(id, severity, text) #id,
-#include "base/diag.def"
+#include "base/diag/all.def"
 #undef D
 };
 

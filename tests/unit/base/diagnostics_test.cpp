@@ -1,3 +1,6 @@
+#include "base/diag/builtins.h"
+#include "base/diag/calls.h"
+#include "base/diag/syntax.h"
 #include "base/diagnostics.h"
 
 #include <gtest/gtest.h>
@@ -90,7 +93,7 @@ TEST_F(DiagnosticsTest, PutsErrorsBeforeWarnings) {
   EXPECT_EQ(rendered({.warnings = false}).find("WARNING"), std::string::npos);
 }
 
-TEST_F(DiagnosticsTest, NamesIds) { EXPECT_EQ(diag_name(Diag::unknown_identifier), "unknown_identifier"); }
+TEST_F(DiagnosticsTest, NamesIds) { EXPECT_EQ(Diag::unknown_identifier.name, "unknown_identifier"); }
 
 TEST_F(DiagnosticsTest, RendersJson) {
   text("a\nb \"c\"\n");

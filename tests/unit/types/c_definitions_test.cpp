@@ -1,3 +1,4 @@
+#include "base/diag/settings.h"
 #include "types/c_definitions.h"
 
 #include <gmock/gmock.h>
@@ -112,7 +113,7 @@ TEST_F(CDefinitionsTest, SaysWhatToInstall) {
   settings.libraries = nowhere;
   EXPECT_FALSE(define("struct x { int a; };"));
   ASSERT_EQ(diagnostics.error_count(), 1u);
-  EXPECT_EQ(diagnostics.all()[0].id, Diag::c_parser);
+  EXPECT_EQ(diagnostics.all()[0].row, &Diag::c_parser);
   EXPECT_THAT(errors(), HasSubstr("C definitions need libclang, which is not installed"));
   EXPECT_THAT(errors(), HasSubstr("libclang1-19"));
 }
@@ -282,7 +283,7 @@ TEST_F(CDefinitionsTest, MistakesAreShownInTheScript) {
   CText pieces[] = {{{file, 1, 21}, all.substr(1, 20)}, {{file, 33, 62}, all.substr(33, 29)}};
   EXPECT_FALSE(define_c(types, pieces, settings, host, diagnostics));
   ASSERT_GE(diagnostics.error_count(), 2u) << errors();
-  EXPECT_EQ(diagnostics.all()[0].id, Diag::c_definitions);
+  EXPECT_EQ(diagnostics.all()[0].row, &Diag::c_definitions);
   EXPECT_THAT(errors(), HasSubstr("test.bt:4:13-19: ERROR: unknown type name 'nosuch'\n struct b { nosuch y; other z; }\n            ~~~~~~\n"));
   EXPECT_THAT(errors(), HasSubstr("test.bt:4:23-28: ERROR: unknown type name 'other'"));
   EXPECT_FALSE(types.find_structure("a"));
