@@ -4,11 +4,13 @@
 usage: run.py --kernels DIR [--filter TEXT]      called by `./dev test`; DIR is filled by tests/vm/kernels.sh
 
 TEXT narrows to what has it in its name: unit_NAME, arch, ..., or MACHINE/FILE/NAME of a kernel case, e.g. `native/`, `6.1/probes`.
-A guest is booted once and runs all cases; when it dies, it is booted again and goes on with what is left.
+A guest is booted once and runs all cases; when it dies, it is booted again and goes on with what is left. A guest keeps one core busy: as many run at
+once as there are cores.
 The last line is `N passed, N failed, N skipped`, over all suites; the exit status is 1 if anything failed.
 """
 import argparse
 import collections
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -24,7 +26,7 @@ import cases as case_files
 import runner
 
 GUESTS = ["5.10", "6.1", "6.12", "latest"]
-GUEST_SLOWNESS = 5
+GUEST_SLOWNESS = 8
 BOOTS = 6  # of one guest, at most
 VM_DIED = (124, 125)  # vm.sh's exit status when the guest ended before the command did, or did not come up
 
@@ -74,16 +76,18 @@ def runner_command(machine, results, name_filter, *more):
 
 
 def run_guest(machine, kernel, folder, all_cases, name_filter):
-    results = folder / f"{machine}.jsonl"
+    """-> what it printed"""
+    results, said = folder / f"{machine}.jsonl", []
     for boot in range(1, BOOTS + 1):
         if boot > 1:
-            print(f"{machine}: the guest died; boot {boot}, {len(pending(all_cases, machine, results, name_filter))} cases are left", flush=True)
+            said.append(f"{machine}: the guest died; boot {boot}, {len(pending(all_cases, machine, results, name_filter))} cases are left\n")
         inside = runner_command(machine, f"/out/{results.name}", name_filter, "--slow", str(GUEST_SLOWNESS), "--alone")
-        done = subprocess.run(["bash", str(ROOT / "tests/vm/vm.sh"), str(kernel), "/", shlex.join(inside)],
-                              env={**os.environ, "VM_OUT": str(folder), "VM_TIMEOUT": "1200"}, check=False)
+        done = subprocess.run(["bash", str(ROOT / "tests/vm/vm.sh"), str(kernel), "/", shlex.join(inside)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env={**os.environ, "VM_OUT": str(folder), "VM_TIMEOUT": "1800"}, check=False)
+        said.append(done.stdout.decode(errors="replace"))
         if done.returncode not in VM_DIED or not pending(all_cases, machine, results, name_filter):
-            return
-    print(f"{machine}: given up after {BOOTS} boots", flush=True)
+            return "".join(said)
+    return "".join(said) + f"{machine}: given up after {BOOTS} boots\n"
 
 
 def count(machine, results, all_cases, name_filter, seconds):
@@ -112,18 +116,22 @@ def run_kernel(kernels, folder, name_filter):
     folder.mkdir(parents=True)
     runner.build_objects(all_cases, ROOT / "build/release")
     totals, ran = Totals(), set()
-    for machine in ["native", *GUESTS]:
-        results = folder / f"{machine}.jsonl"
+
+    def run(machine):
+        results, start = folder / f"{machine}.jsonl", time.monotonic()
         if not pending(all_cases, machine, results, name_filter):
-            continue
-        start = time.monotonic()
+            return Totals(), set()
         if machine == "native":
             subprocess.run(runner_command(machine, results, name_filter), check=False)
         else:
-            run_guest(machine, kernels / machine, folder, all_cases, name_filter)
-        counted, ran_here = count(machine, results, all_cases, name_filter, time.monotonic() - start)
-        totals += counted
-        ran |= ran_here
+            said = run_guest(machine, kernels / machine, folder, all_cases, name_filter)
+            print(said, end="", flush=True)
+        return count(machine, results, all_cases, name_filter, time.monotonic() - start)
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as guests:
+        for counted, ran_here in [run("native"), *guests.map(run, GUESTS)]:
+            totals += counted
+            ran |= ran_here
     if not name_filter:
         for case in all_cases:
             if case.id not in ran:
