@@ -12,7 +12,7 @@ constexpr uint32_t header_size = 8;  // u32 site, u32 zero
 // delete(@m[k]), find(@m, k, $v), len(@m): may change the map or go over it.
 bool looks_at_map(const ast::ExprPtr& argument) { return std::holds_alternative<ast::MapRef>(argument->node); }
 
-// Whether evaluating an expression changes something, may leave the block that it stands in or needs temporary memory (a run that finds none
+// Whether evaluating an expression changes something, may send a message of its own (a division, before what it is part of is shown), may leave the block that it stands in or needs temporary memory (a run that finds none
 // ends there and then).
 bool has_effects(const ast::Expr& e) {
   using namespace ast;
@@ -24,7 +24,7 @@ bool has_effects(const ast::Expr& e) {
                         [&](const Call& n) { return std::ranges::any_of(n.args, looks_at_map) || n.function >= 0 || e.type->kind == Kind::kstack || e.type->kind == Kind::ustack || any(n.args); },
                         [&](const MapRef& n) { return any(n.keys); },
                         [&](const Unary& n) { return one(n.operand); },
-                        [&](const Binary& n) { return one(n.left) || one(n.right); },
+                        [&](const Binary& n) { return n.op == BinaryOp::divide || n.op == BinaryOp::modulo || one(n.left) || one(n.right); },
                         [&](const Ternary& n) { return one(n.condition) || one(n.yes) || one(n.no); },
                         [&](const Cast& n) { return one(n.operand); },
                         [&](const Field& n) { return one(n.object); },

@@ -93,7 +93,7 @@ void EventHandler::handle(std::span<const uint8_t> record) {
       ended = true;
       break;
     }
-    case Action::time: say("time", format_time(clock_now(CLOCK_REALTIME), site.text)); break;
+    case Action::time: say_time(site.text); break;
     case Action::join: join(site, payload); break;
     case Action::cat: cat(formatted(index, payload)); break;
     case Action::system: run_shell(formatted(index, payload)); break;
@@ -173,9 +173,16 @@ void EventHandler::cat(const std::string& path) {
   say("cat", text);
 }
 
+void EventHandler::say_time(std::string_view format) {
+  std::string text = format_time(clock_now(CLOCK_REALTIME), format);
+  if (!text.empty()) return say("time", text);
+  output_->write_through();
+  messages_->error(fmt::format("time(\"{}\") gives no text", format));
+}
+
 void EventHandler::run_shell(const std::string& command) {
   output_->write_through();
-  std::FILE* shell = popen(command.c_str(), "re");
+  std::FILE* shell = popen(("exec 2>&1\n" + command).c_str(), "re");
   if (!shell) return messages_->error(fmt::format("cannot run the shell ({})", strerror(errno)));
   std::string text;
   char buffer[4096];
@@ -205,6 +212,7 @@ void EventHandler::report(const Site& site, std::string_view json_type, std::str
     return;
   }
   output_->write_through();
+  if (text.ends_with('\n')) text.remove_suffix(1);  // the line ends in any case
   std::string_view on = !messages_->color() ? "" : warning ? "\033[33m" : "\033[31m";
   messages_->plain(fmt::format("{}{}:{}:{}-{}: {}: {}{}", on, meta_->source_name, site.line, site.column, site.column_end, word, text,
                                on.empty() ? "" : "\033[0m"));
@@ -217,7 +225,7 @@ void EventHandler::runtime_error(const Site& site, ValueBytes payload) {
   if (json_ && !site.helper.empty()) {
     std::string& out = output_->text();
     out += "{\"type\": \"helper_error\", \"msg\": ";
-    append_json_string(out, text);
+    append_json_string(out, strerror(static_cast<int>(code < 0 ? -code : code)));
     out += ", \"helper\": ";
     append_json_string(out, site.helper);
     out += fmt::format(", \"retcode\": {}, \"filename\": ", code);

@@ -34,6 +34,7 @@ class EventHandler {
   void print_element(const artifact::Site& site, ValueBytes payload);
   void join(const artifact::Site& site, ValueBytes payload);
   void cat(const std::string& path);
+  void say_time(std::string_view format);
   void run_shell(const std::string& command);
   void runtime_error(const artifact::Site& site, ValueBytes payload);
   void failed(const Error& error);

@@ -137,7 +137,7 @@ class Planner {
     if (!assign) return children(s);
     expr(assign->value);
     children(*assign->target);
-    update(*assign->target);
+    update(*assign->target, is_aggregation(assign->value->type) ? assign->value->span : s.span);
     if (assign->op) division(&s, s.span, *assign->op, *assign->value);
   }
 
@@ -169,7 +169,7 @@ class Planner {
     if (!called) children(*e);
     if (auto* call = std::get_if<ast::Call>(&e->node)) plan_call(*e, *call);
     else if (auto* binary = std::get_if<ast::Binary>(&e->node)) division(e.get(), e->span, binary->op, *binary->right);
-    else if (auto* change = std::get_if<ast::IncDec>(&e->node)) update(*change->target);
+    else if (auto* change = std::get_if<ast::IncDec>(&e->node)) update(*change->target, e->span);
     else if (std::holds_alternative<ast::MapRef>(e->node) && is_aggregation(e->type)) merged(e->span);
     else if (auto* parameter = std::get_if<ast::Parameter>(&e->node)) open_parameter(*e, *parameter);
   }
@@ -224,10 +224,10 @@ class Planner {
     unit_->division_sites[node] = runtime_error(span, division_text, "");
   }
 
-  void update(const ast::Expr& target) {
+  void update(const ast::Expr& target, Span span) {
     auto* map = std::get_if<ast::MapRef>(&target.node);
     if (!map || !map->keyed) return;
-    unit_->update_sites[&target] = runtime_error(target.span, full_text, "map_update_elem");
+    unit_->update_sites[&target] = runtime_error(span, full_text, "map_update_elem");
   }
 
   void plan_call(ast::Expr& e, ast::Call& call) {

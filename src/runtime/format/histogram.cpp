@@ -6,6 +6,8 @@
 #include <bit>
 #include <iterator>
 
+#include "runtime/format/json.h"
+
 namespace awl {
 namespace {
 
@@ -60,17 +62,30 @@ Bucket bucket_bounds(const artifact::HistogramShape& shape, uint32_t index) {
   return {static_cast<int64_t>(low), low + width};
 }
 
+namespace {
+
+// The unit of a bound in a label. hist: what divides the bound and the width of the bucket that begins there. lhist: what divides the bound, given
+// a step of whole K; M is the largest for bounds of 31 bits, as the reference has it.
+unsigned label_unit(const artifact::HistogramShape& shape, uint64_t bound) {
+  unsigned own = unit_of(bound);
+  if (shape.step > 0) {
+    if (shape.step % 1024) return 0;
+    return bound >> 31 ? own : std::min(own, 2u);
+  }
+  uint64_t floor = bound ? std::bit_floor(bound) : 1;
+  return std::min(own, unit_of(std::max<uint64_t>(floor >> shape.bits, 1)));
+}
+
+}  // namespace
+
 std::string bucket_label(const artifact::HistogramShape& shape, uint32_t index) {
   Bucket bucket = bucket_bounds(shape, index);
-  bool separate = shape.step == 0 && shape.bits == 0;
-  uint64_t step = static_cast<uint64_t>(shape.step);
-  if (!bucket.low) return fmt::format("(..., {})", scaled(*bucket.high, std::min(unit_of(*bucket.high), unit_of(step))));
+  auto shown = [&](uint64_t bound) { return scaled(bound, label_unit(shape, bound)); };
+  if (!bucket.low) return fmt::format("(..., {})", shown(*bucket.high));
   uint64_t low = static_cast<uint64_t>(*bucket.low);
-  if (!bucket.high) return fmt::format("[{}, ...)", scaled(low, std::min(unit_of(low), unit_of(step))));
+  if (!bucket.high) return fmt::format("[{}, ...)", shown(low));
   if (*bucket.high == low + 1) return fmt::format("[{}]", low);
-  unsigned low_unit = unit_of(low), high_unit = unit_of(*bucket.high);
-  if (!separate) low_unit = high_unit = std::min(low_unit, high_unit);
-  return fmt::format("[{}, {})", scaled(low, low_unit), scaled(*bucket.high, high_unit));
+  return fmt::format("[{}, {})", shown(low), shown(*bucket.high));
 }
 
 void append_histogram_text(std::string& out, const artifact::HistogramShape& shape, std::span<const uint64_t> counts, int64_t div) {
@@ -90,8 +105,13 @@ void append_histogram_json(std::string& out, const artifact::HistogramShape& sha
   for (size_t i = range.first; !range.empty && i <= range.last; ++i) {
     Bucket bucket = bucket_bounds(shape, static_cast<uint32_t>(i));
     out += i == range.first ? "{" : ",{";
-    if (bucket.low) fmt::format_to(std::back_inserter(out), "\"min\": {}, ", *bucket.low);
-    if (bucket.high) fmt::format_to(std::back_inserter(out), "\"max\": {}, ", static_cast<int64_t>(*bucket.high - 1));
+    auto bound = [&](std::string_view name, int64_t value) {
+      out += name;
+      append_json_integer(out, static_cast<uint64_t>(value), true);
+      out += ", ";
+    };
+    if (bucket.low) bound("\"min\": ", *bucket.low);
+    if (bucket.high) bound("\"max\": ", static_cast<int64_t>(*bucket.high - 1));
     fmt::format_to(std::back_inserter(out), "\"count\": {}}}", divided(counts[i], div));
   }
   out += ']';

@@ -37,6 +37,10 @@ bool parse_conversion(std::string_view format, size_t& at, FormatPiece& piece) {
     if (char c = format[i++]; c == 'l' && peek() == 'l') ++i;
   }
   char c = peek();
+  if (c == '%') {  // flags and width in front of a literal % mean nothing
+    at = i + 1;
+    return true;
+  }
   if (!c || std::string_view("diuxXocpsrg").find(c) == std::string_view::npos) return false;
   ++i;
   if (c == 'r' && (peek() == 'x' || peek() == 'h')) piece.buffer = format[i++];
@@ -146,15 +150,15 @@ std::vector<FormatPiece> compile_format(std::string_view format) {
       current.text += format[i++];
       continue;
     }
-    if (i + 1 < format.size() && format[i + 1] == '%') {
-      current.text += '%';
-      i += 2;
-      continue;
-    }
     FormatPiece piece;
     size_t behind = i + 1;
     if (!parse_conversion(format, behind, piece)) {
       current.text += format[i++];
+      continue;
+    }
+    if (!piece.conversion) {
+      current.text += '%';
+      i = behind;
       continue;
     }
     piece.text = std::move(current.text);

@@ -129,7 +129,7 @@ void append_buffer(std::string& out, ValueBytes bytes, Notation notation) {
   ValueBytes content = buffer_content(bytes);
   if (notation != Notation::json) return append_escaped(out, content, false);
   out += '[';
-  for (size_t i = 0; i < content.size(); ++i) put(out, "{}{}", i ? "," : "", content[i]);
+  for (size_t i = 0; i < content.size(); ++i) put(out, "{}{}", i ? "," : "", static_cast<int>(static_cast<int8_t>(content[i])));
   out += ']';
 }
 

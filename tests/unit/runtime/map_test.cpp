@@ -112,6 +112,14 @@ TEST(Histogram, Labels) {
   EXPECT_EQ(bucket_label(finer, 9 + 7 * 4), "[1024, 1280)");
 }
 
+// A bound takes the unit that divides it and the width of the bucket that begins there.
+TEST(Histogram, LabelsOfSplitPowers) {
+  HistogramShape halves{.bits = 1, .buckets = 127}, quarters{.bits = 2, .buckets = 245};
+  EXPECT_EQ(bucket_label(halves, 1 + 4 + 2 * 18 + 1), "[1536K, 2M)");
+  EXPECT_EQ(bucket_label(quarters, 1 + 8 + 4 * 8 + 3), "[3584, 4K)");
+  EXPECT_EQ(bucket_label(quarters, 1 + 8 + 4 * 7 + 3), "[1792, 2048)");
+}
+
 TEST(Histogram, LinearLabels) {
   HistogramShape thousand{.min = 1024, .max = 4096, .step = 1024, .buckets = 5};
   EXPECT_EQ(bucket_label(thousand, 0), "(..., 1K)");
@@ -121,6 +129,8 @@ TEST(Histogram, LinearLabels) {
   EXPECT_EQ(bucket_label(half, 0), "(..., 1024)");
   EXPECT_EQ(bucket_label(half, 2), "[1536, 2048)");
   EXPECT_EQ(bucket_label(half, 7), "[4096, ...)");
+  HistogramShape large{.min = 0, .max = 4 << 20, .step = 512 << 10, .buckets = 10};
+  EXPECT_EQ(bucket_label(large, 3), "[1M, 1536K)");
   HistogramShape uneven{.min = 0, .max = 10, .step = 3, .buckets = 5};
   EXPECT_EQ(bucket_label(uneven, 0), "(..., 0)");
   EXPECT_EQ(bucket_label(uneven, 4), "[9, ...)");
