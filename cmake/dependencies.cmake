@@ -28,6 +28,11 @@ target_link_libraries(awl_libbpf INTERFACE PkgConfig::BPF)
 add_library(awl_symbols INTERFACE)
 target_link_libraries(awl_symbols INTERFACE -l:libbcc_bpf.a PkgConfig::BPF PkgConfig::ELF ZLIB::ZLIB LibLZMA::LibLZMA)
 
+# binutils' libiberty: names of Rust functions.
+find_library(AWL_LIBIBERTY NAMES libiberty.a REQUIRED)
+add_library(awl_demangle INTERFACE)
+target_link_libraries(awl_demangle INTERFACE ${AWL_LIBIBERTY})
+
 # LLVM: static, with the BPF target alone. Only codegen may link it.
 find_program(AWL_LLVM_CONFIG NAMES llvm-config-19 llvm-config REQUIRED)
 function(awl_llvm_config out)

@@ -69,6 +69,11 @@ struct DwarfFunction {
   DwarfTypeId result = 0;
 };
 
+struct SourceLine {
+  std::string file;  // as the compiler recorded it
+  uint32_t line = 0;
+};
+
 // The debug information of one program or library, its own or in a separate file.
 class DwarfFile {
  public:
@@ -84,6 +89,8 @@ class DwarfFile {
   // Addresses at which the statements of a line (and column, where given) of a source file begin, ascending, one for each function that has code
   // of it. `file` matches the end of the path recorded by the compiler, whole folders at a time.
   Result<std::vector<uint64_t>> address_of_line(std::string_view file, uint32_t line, uint32_t column = 0);
+  // The line that the code at an address (as in the symbol table) was made of.
+  std::optional<SourceLine> line_of_address(uint64_t address);
   // The file that holds the debug information: the binary, or the separate one.
   const std::string& debug_path() const;
   const std::string& path() const;

@@ -102,4 +102,23 @@ Result<std::vector<uint64_t>> DwarfFile::address_of_line(std::string_view file, 
   return search.addresses;
 }
 
+std::optional<SourceLine> DwarfFile::line_of_address(uint64_t address) {
+  Dwarf_Die unit;
+  Dwarf_Line* row = nullptr;
+  // By the index of units (.debug_aranges), which not every compiler writes.
+  if (dwarf_addrdie(hidden_->file.dwarf, address, &unit)) {
+    row = dwarf_getsrc_die(&unit, address);
+  } else {
+    visit_units(hidden_->file.dwarf, [&](Dwarf_Die& candidate) {
+      if (dwarf_haspc(&candidate, address) <= 0) return true;
+      row = dwarf_getsrc_die(&candidate, address);
+      return row == nullptr;
+    });
+  }
+  int line = 0;
+  const char* path = row ? dwarf_linesrc(row, nullptr, nullptr) : nullptr;
+  if (!path || dwarf_lineno(row, &line) != 0 || line <= 0) return std::nullopt;
+  return SourceLine{path, static_cast<uint32_t>(line)};
+}
+
 }  // namespace awl

@@ -203,9 +203,15 @@ void collect_processes(const artifact::Type& type, ValueBytes bytes, std::set<ui
 }
 
 void collect_processes(const MapHandle& handle, std::set<uint32_t>& pids) {
-  if (handle.map->key.empty() || handle.fd < 0) return;
+  const Map& map = *handle.map;
+  if (map.storage == Storage::global) return collect_processes(map.value, global_bytes(handle, map.offset, map.value.size), pids);
+  if (map.key.empty() || handle.fd < 0) return;
+  bool in_value = has_user_addresses(map.value);
   // Best effort: what cannot be read now is read, or reported, when the map is printed.
-  static_cast<void>(visit_all(handle, [&](auto key, auto) { collect_processes(handle.map->key[0], key, pids); }));
+  static_cast<void>(visit_all(handle, [&](auto key, auto value) {
+    collect_processes(map.key[0], key, pids);
+    if (in_value) collect_processes(map.value, value, pids);
+  }));
 }
 
 Result<MapRow> read_element(const MapHandle& handle, std::span<const uint8_t> key) {

@@ -25,7 +25,7 @@ Result<std::vector<MapRow>> read_map(const MapHandle& handle);
 // Whether keys of a type hold user addresses, and the processes that they are of.
 bool has_user_addresses(const artifact::Type& type);
 void collect_processes(const artifact::Type& type, ValueBytes bytes, std::set<uint32_t>& pids);
-// The processes whose addresses stand in a map's keys.
+// The processes whose addresses stand in a map's keys and values.
 void collect_processes(const MapHandle& handle, std::set<uint32_t>& pids);
 
 // One element by its key (ignored for scalars), merged; zero when there is none.

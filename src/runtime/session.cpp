@@ -19,6 +19,17 @@ namespace awl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+bool holds_user_addresses(const artifact::Map& map) {
+  return has_user_addresses(map.value) || (!map.key.empty() && has_user_addresses(map.key[0]));
+}
+
+bool shows_user_addresses(const artifact::Meta& meta) {
+  auto sent = [](const artifact::Element& e) { return has_user_addresses(e.type.at(0)); };
+  return std::ranges::any_of(meta.maps, [](const artifact::Map& map) { return holds_user_addresses(map); }) ||
+         std::ranges::any_of(meta.sites, [&](const artifact::Site& site) { return std::ranges::any_of(site.args, sent); });
+}
+
 using std::chrono::milliseconds;
 
 // Events are submitted without waking the reader: this bounds how late they are seen.
@@ -42,7 +53,8 @@ class LiveSession : public Session {
       : artifact_(std::move(artifact)),
         host_(&host),
         options_(std::move(options)),
-        names_(artifact_.meta, host, switch_setting(artifact_.meta, "cpp_demangle", true)),
+        names_(artifact_.meta, host,
+               {.demangle = switch_setting(artifact_.meta, "cpp_demangle", true), .lines = switch_setting(artifact_.meta, "show_debug_info", false)}),
         output_(options_.output, options_.buffering),
         messages_(options_.messages, options_.color, options_.warnings),
         handler_(artifact_.meta, options_, names_, maps_, output_, messages_) {}
@@ -63,7 +75,7 @@ class LiveSession : public Session {
   bool drain();  // true: more may be there
   void report_losses(bool final);
   void print_all_maps();
-  void remember_processes();
+  void remember_processes(bool all);
   void collect_stacks();
 
   artifact::Artifact artifact_;
@@ -85,7 +97,6 @@ class LiveSession : public Session {
   uint64_t lost_reported_ = 0;
   Clock::time_point losses_due_{};
   std::vector<size_t> address_maps_;  // maps with user addresses in their keys
-  std::set<uint32_t> processes_;
   Clock::time_point processes_due_{}, stacks_due_{};
 };
 
@@ -183,7 +194,9 @@ Result<> LiveSession::start() {
   if (const bpf_map* stacks = bpf_object__find_map_by_name(loaded_.object.get(), std::string(artifact::stacks_map).c_str()))
     names_.stacks.open(bpf_map__fd(stacks), bpf_map__value_size(stacks));
   for (size_t i = 0; i < maps_.size(); ++i)
-    if (!maps_[i].map->key.empty() && has_user_addresses(maps_[i].map->key[0])) address_maps_.push_back(i);
+    if (holds_user_addresses(*maps_[i].map)) address_maps_.push_back(i);
+  // Where it is not to be had, /proc has to do.
+  if (shows_user_addresses(artifact_.meta)) static_cast<void>(names_.processes.open());
   lost_.resize(artifact_.meta.programs.size());
   AWL_CHECK(open_events());
   if (!options_.dry_run) AWL_CHECK(run_programs(false));
@@ -235,9 +248,9 @@ void LiveSession::report_losses(bool final) {
 Result<bool> LiveSession::poll(milliseconds timeout) {
   auto until = Clock::now() + timeout;
   for (;;) {
+    remember_processes(false);
     bool more = drain();
     report_losses(false);
-    remember_processes();
     collect_stacks();
     output_.flush();
     if (!output_.good()) return fail(errno, "cannot write the output");
@@ -251,13 +264,14 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
   }
 }
 
-void LiveSession::remember_processes() {
+// What processes map is recorded while they run; those that run already are looked at when they are first seen in a map.
+void LiveSession::remember_processes(bool all) {
+  names_.processes.collect(names_.users, all);
   auto now = Clock::now();
-  if (address_maps_.empty() || now < processes_due_) return;
+  if (address_maps_.empty() || (now < processes_due_ && !all)) return;
   std::set<uint32_t> pids;
   for (size_t i : address_maps_) collect_processes(maps_[i], pids);
-  for (uint32_t pid : pids)
-    if (processes_.insert(pid).second) names_.remember_process(pid);
+  for (uint32_t pid : pids) names_.users.remember(pid);
   processes_due_ = Clock::now() + process_interval;
 }
 
@@ -280,8 +294,7 @@ void LiveSession::print_all_maps() {
 Result<> LiveSession::stop() {
   if (stopped_ || !loaded_.object) return {};
   stopped_ = true;
-  processes_due_ = {};
-  remember_processes();
+  remember_processes(true);
   links_.clear();
   if (options_.dry_run) return {};
   // After exit() events that are still under way are dropped; those of `end` probes count again.

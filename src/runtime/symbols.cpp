@@ -1,7 +1,5 @@
 #include "runtime/symbols.h"
 
-#include <bcc/bcc_syms.h>
-#include <elf.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -55,11 +53,7 @@ std::optional<std::string> find_cgroup(const std::string& mount, uint64_t id) {
 
 }  // namespace
 
-MachineNames::MachineNames(const artifact::Meta& meta, Host& host, bool demangle) : meta_(&meta), host_(&host), demangle_(demangle) {}
-
-MachineNames::~MachineNames() {
-  for (auto [pid, cache] : processes_) bcc_free_symcache(cache, static_cast<int>(pid));
-}
+MachineNames::MachineNames(const artifact::Meta& meta, Host& host, SymbolStyle style) : users(host, style), meta_(&meta), host_(&host) {}
 
 std::optional<SymbolName> MachineNames::kernel_symbol(uint64_t address) {
   if (!kernel_) {
@@ -69,31 +63,10 @@ std::optional<SymbolName> MachineNames::kernel_symbol(uint64_t address) {
   return kernel_->find(address);
 }
 
-void MachineNames::remember_process(uint32_t pid) {
-  if (processes_.contains(pid)) return;
-  bcc_symbol_option option{.use_debug_file = 1, .check_debug_file_crc = 0, .lazy_symbolize = 1, .use_symbol_type = 1u << STT_FUNC | 1u << STT_GNU_IFUNC};
-  processes_[pid] = bcc_symcache_new(static_cast<int>(pid), &option);
-}
-
-std::optional<SymbolName> MachineNames::user_symbol(uint64_t address, uint32_t pid) {
-  if (address == 0) return std::nullopt;
-  remember_process(pid);
-  void* cache = processes_[pid];
-  if (!cache) return std::nullopt;
-  bcc_symbol symbol{};
-  int failed = demangle_ ? bcc_symcache_resolve(cache, address, &symbol) : bcc_symcache_resolve_no_demangle(cache, address, &symbol);
-  SymbolName name;
-  if (symbol.module) name.module = symbol.module;
-  if (failed) return name.module.empty() ? std::nullopt : std::optional(name);
-  if (demangle_ && symbol.demangle_name) name.name = symbol.demangle_name;
-  else if (symbol.name) name.name = symbol.name;
-  name.offset = symbol.offset;
-  if (demangle_ && symbol.demangle_name && symbol.demangle_name != symbol.name) bcc_symbol_free_demangle_name(&symbol);
-  return name;
-}
+std::optional<SymbolName> MachineNames::user_symbol(uint64_t address, uint32_t pid) { return users.find(address, pid); }
 
 std::string MachineNames::user_name(uint64_t uid) {
-  auto [at, is_new] = users_.try_emplace(uid);
+  auto [at, is_new] = user_names_.try_emplace(uid);
   if (is_new) {
     const passwd* entry = getpwuid(static_cast<uid_t>(uid));
     at->second = entry ? entry->pw_name : fmt::format("{}", uid);

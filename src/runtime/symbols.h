@@ -7,14 +7,15 @@
 #include "probes/host.h"
 #include "runtime/format/names.h"
 #include "runtime/kernel_symbols.h"
+#include "runtime/process_events.h"
 #include "runtime/stacks.h"
+#include "runtime/user_symbols.h"
 
 namespace awl {
 
 class MachineNames : public Names {
  public:
-  MachineNames(const artifact::Meta& meta, Host& host, bool demangle);
-  ~MachineNames() override;
+  MachineNames(const artifact::Meta& meta, Host& host, SymbolStyle style);
 
   std::optional<SymbolName> kernel_symbol(uint64_t address) override;
   std::optional<SymbolName> user_symbol(uint64_t address, uint32_t pid) override;
@@ -27,18 +28,16 @@ class MachineNames : public Names {
 
   // The attach points that a program's matches stand for; see Kind::probe.
   void set_matches(size_t program, std::vector<std::string> names);
-  // Reads a process's memory map now, so that its addresses can be named after it has ended.
-  void remember_process(uint32_t pid);
 
   Stacks stacks;
+  UserSymbols users;
+  ProcessEvents processes;
 
  private:
   const artifact::Meta* meta_;
   Host* host_;
-  bool demangle_;
   std::unique_ptr<KernelSymbols> kernel_;
-  std::map<uint32_t, void*> processes_;  // BCC's symbol caches
-  std::map<uint64_t, std::string> users_, cgroups_;
+  std::map<uint64_t, std::string> user_names_;
   std::map<size_t, std::vector<std::string>> matches_;
 };
 
