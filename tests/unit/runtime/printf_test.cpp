@@ -45,11 +45,12 @@ TEST(Printf, WidthsAndFlags) {
   EXPECT_EQ(format("%5d|%-5d|%05d|%+d|% d", {number(3), number(4), number(42), number(5), number(6)}), "    3|4    |00042|+5|6");
   EXPECT_EQ(format("%#x %#o %X %o %#x", {number(255), number(8), number(255), number(8), number(0)}), "0xff 010 FF 10 0");
   EXPECT_EQ(format("%-08d", {number(5)}), "50000000");
-  EXPECT_EQ(format("%05d %#06x", {number(-5), number(255)}), "-0005 0x00ff");
   EXPECT_EQ(format("%10s|%-10s|%05s|%-05s", {word("b"), word("c"), word("b"), word("a")}), "         b|c         |0000b|a0000");
   EXPECT_EQ(format("%5c|%-5c|%c", {number(65), number(66), number(67)}), "    A|B    |C");
   EXPECT_EQ(format("%.2s|%8.3d", {word("abc"), number(5)}), "abc|       5");
 }
+
+TEST(Printf, ZerosFollowSignAndPrefix) { EXPECT_EQ(format("%05d %#06x", {number(-5), number(255)}), "-0005 0x00ff"); }
 
 TEST(Printf, Pointers) {
   EXPECT_EQ(format("%p|%p|%20p", {number(0), number(-1), number(255)}), "0|0xffffffffffffffff|                0xff");
@@ -78,6 +79,7 @@ TEST(Printf, AllocationFlags) {
 
 TEST(Printf, TextStaysAsItIs) {
   EXPECT_EQ(format("100%% %y %", {}), "100% %y %");
+  EXPECT_EQ(format("%5%|%-05%|%l%", {}), "%|%|%");
   EXPECT_EQ(format("", {}), "");
   EXPECT_EQ(format("a%db", {number(1)}), "a1b");
 }
