@@ -299,10 +299,6 @@ void Lowering::into(const ast::Expr& e, Type to, Value to_address, bool pad) {
     return read({made, Memory::own}, e.type, to, to_address, pad, is_padded(e));
   }
   if (auto* node = std::get_if<Cast>(&e.node)) return cast_into(e, *node, to, to_address, pad);
-  if (auto* node = std::get_if<Call>(&e.node); node && node->builtin && (node->builtin->flags & BuiltinFlag::arguments)) {
-    arguments_into(to, to_address);
-    return;
-  }
   bool padded = is_padded(e);
   read(place(e), e.type, to, to_address, pad, padded);
 }
@@ -330,22 +326,6 @@ void Lowering::cast_into(const ast::Expr& e, const ast::Cast& node, Type to, Val
   }
   if (is_string(from) && is_string(e.type)) return into(*node.operand, to, to_address, pad);
   read(place(*node.operand), from->kind == e.type->kind ? from : e.type, to, to_address, pad, is_padded(*node.operand));
-}
-
-// All of a program's arguments as one structure, for `print(args)`.
-void Lowering::arguments_into(Type to, Value to_address) {
-  for (const ContextField& field : instance.context.args) {
-    const Member* member = types.member(to, field.name);
-    if (!member) continue;
-    Value at = emit.offset(to_address, uint64_t{member->offset});
-    if (is_scalar(member->type)) {
-      Value v = access(field.access);
-      unsigned bits = member->type->size * 8;
-      emit.store(at, bits == 64 ? v : emit.resize(v, bits, false));
-    } else {
-      read(access_place(field.access), member->type, member->type, at, false, false);
-    }
-  }
 }
 
 }  // namespace awl

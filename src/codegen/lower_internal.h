@@ -50,7 +50,6 @@ class Lowering {
   Value index_scalar(const ast::Expr& e, const ast::Index& node);
   Place index_place(const ast::Index& node);
   void zero_gaps(Type tuple, Value at);
-  void arguments_into(Type to, Value to_address);
   static std::optional<uint64_t> literal_of(const ast::Expr& e);
 
   // --- memory (lower_memory.cpp) ---

@@ -4,6 +4,7 @@
 #include "artifact/artifact.h"
 #include "driver/program.h"
 #include "probes/list.h"
+#include "probes/list_types.h"
 
 namespace awl {
 namespace {
@@ -47,7 +48,9 @@ int list_program(Options& options, Host& host) {
 int list(Options& options, Host& host) {
   bool file = !options.operands.empty() && options.operands[0].ends_with(".bt");
   if (options.has_program || file) return list_program(options, host);
-  Result<std::vector<std::string>> lines = list_probes(options.operands.empty() ? "" : options.operands[0], options.run.session.verbose, host);
+  const std::string search = options.operands.empty() ? "" : options.operands[0];
+  const bool verbose = options.run.session.verbose;
+  Result<std::vector<std::string>> lines = is_type_search(search) ? list_types(search, verbose, host) : list_probes(search, verbose, host);
   if (!lines) return ended(lines.error()).error().status;
   for (const std::string& line : *lines) fmt::print("{}\n", line);
   return 0;

@@ -193,12 +193,9 @@ void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
     CallView view(*unit_, *probe_, e);
     c.builtin->check(view);
   }
-  if (c.builtin->flags & BuiltinFlag::arguments && field_object_ != &e && diagnostics_->error_count() == before)
-    diagnostics_->report<Diag::args_whole>(e.span).hint("take its fields: args.NAME");
 }
 
 void Checker::field(const ast::Expr& e, const ast::Field& f) {
-  field_object_ = f.object.get();
   expr(*f.object);
   Type object = f.object->type;
   if (!object || e.type) return;

@@ -64,7 +64,6 @@ class Checker {
   Diagnostics* diagnostics_;
   const FunctionInstance* function_;
   unsigned loops_ = 0, for_loops_ = 0;
-  const ast::Expr* field_object_ = nullptr;  // what a field is being taken of
 };
 
 // Whether a value of this type is true or false.

@@ -463,6 +463,7 @@ Type Inference::member_type(Type member, const ast::Expr& object) {
 }
 
 Type Inference::field(ast::Field& f) {
+  field_object_ = f.object.get();
   Type object = expr(f.object);
   if (is_pointer(object)) object = object->element;
   if (!object) return nullptr;
@@ -576,7 +577,21 @@ Type Inference::call(Slot& slot) {
     return found->has_result ? found->result : types_.none();
   }
   for (size_t i = 0; i < c.args.size(); ++i) argument(c, i);
-  return result_type(unit_, *probe_, e);
+  Type type = result_type(unit_, *probe_, e);
+  if (!(c.builtin->flags & BuiltinFlag::arguments) || !type || slot.get() == field_object_) return type;
+  take_all_arguments(slot, type);
+  return compute(slot);
+}
+
+// The arguments of a probe lie in registers, or anywhere in its context: as one value they are a record of them.
+void Inference::take_all_arguments(Slot& slot, Type arguments) {
+  Span span = slot->span;
+  ast::Record record;
+  for (const Member& member : arguments->members) {
+    if (!member.type || member.type->kind == Kind::none || member.type->size == 0) continue;
+    record.fields.push_back({member.name, span, ast::make(span, ast::Field{ast::clone(*slot), member.name, span})});
+  }
+  slot->node = std::move(record);
 }
 
 }  // namespace awl

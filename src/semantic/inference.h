@@ -35,6 +35,7 @@ class Inference {
   Type parameter(Slot& slot, ast::Parameter p);
   Type map_ref(ast::Expr& e, ast::MapRef& m);
   Type call(Slot& slot);
+  void take_all_arguments(Slot& slot, Type arguments);
   void argument(ast::Call& c, size_t i);
   bool text_argument(Slot& slot);
   Type unary(Slot& slot, ast::Unary& u);
@@ -65,6 +66,7 @@ class Inference {
   TypeTable& types_;
   ProbeInstance* probe_ = nullptr;
   bool changed_ = false;
+  const ast::Expr* field_object_ = nullptr;  // what a field is being taken of
   std::set<const ProbeInstance*> left_out_;  // those with an `if comptime`
   std::unordered_map<const void*, GrowingType> growing_;  // by the Type member that follows from it
 };

@@ -32,7 +32,8 @@ namespace awl {
 // In one ProbeInstance a variable's name means one variable with one type: a name that several blocks declare becomes "$x", "$x#2", ...
 // MapRef::keys has at most one element. Assign::op stays (`@x += 1` can be one lookup).
 //
-// Fields. `args` is a Call whose row has BuiltinFlag::arguments; Field on it is found in Context::args by name. For other structures:
+// Fields. `args` is a Call whose row has BuiltinFlag::arguments, left only as the object of a Field (as a whole it is a Record of them): Field on it is
+// found in Context::args by name. For other structures:
 // TypeTable::member. A character array in a kernel structure is a string of its size.
 
 struct VariableInfo {
