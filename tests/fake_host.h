@@ -69,6 +69,14 @@ class FakeHost : public Host {
     return found->second;
   }
 
+  // Programs that can be run, by name: what they say.
+  std::map<std::string, ProgramOutput> programs;
+  Result<ProgramOutput> run(const std::vector<std::string>& command, size_t) override {
+    auto found = programs.find(command.at(0));
+    if (found == programs.end()) return fail(ENOENT, "cannot run '{}'", command.at(0));
+    return found->second;
+  }
+
   Result<const btf*> kernel_btf() override {
     if (!vmlinux) return fail_text(ENOENT, "this kernel has no BTF", "build the kernel with CONFIG_DEBUG_INFO_BTF=y or give --btf FILE");
     ++btf_loads;

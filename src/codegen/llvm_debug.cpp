@@ -80,6 +80,23 @@ llvm::DIType* Debug::stack(const artifact::Type& type) {
   return structure("", {{"hash", integer(8, false), 0, 64}, {"frames", u32, 64, 32}, {type.kind == Kind::ustack ? "pid" : "zero", u32, 96, 32}}, type.size);
 }
 
+llvm::DIType* Debug::c_type(Type type) {
+  if (!type || type->kind == Kind::none) return nullptr;
+  switch (type->kind) {
+    case Kind::boolean: return boolean();
+    case Kind::pointer: return pointer(c_type(type->element));
+    case Kind::structure: {
+      unsigned tag = type->is_union ? llvm::dwarf::DW_TAG_union_type : llvm::dwarf::DW_TAG_structure_type;
+      return builder_.createForwardDecl(tag, type->name, unit_, files_.begin()->second, 0);
+    }
+    case Kind::enumeration: {
+      llvm::DINodeArray elements = builder_.getOrCreateArray({builder_.createEnumerator("awl_enumerator", 0)});
+      return builder_.createEnumerationType(unit_, type->name, files_.begin()->second, 0, type->size * 8, 0, elements, integer(type->size, type->is_signed));
+    }
+    default: return integer(type->size, type->is_signed);
+  }
+}
+
 namespace {
 
 // BTF wants C identifiers; names of record fields are, tuple elements have none.

@@ -10,6 +10,7 @@
 
 #include "artifact/schema.h"
 #include "base/source.h"
+#include "types/type.h"
 
 namespace awl::codegen {
 
@@ -35,6 +36,8 @@ class Debug {
   llvm::DIType* structure(const std::string& name, const std::vector<DebugMember>& members, uint64_t size, bool is_union = false);
   // An enumeration without name, which CO-RE matches with any other.
   llvm::DIType* enumeration(uint32_t size);
+  // A type of the language as C has it: what functions written in C take and give. None is void (null).
+  llvm::DIType* c_type(Type type);
   // The type of a value that the run side reads, so that `bpftool map dump` shows it. Its size is type.size.
   llvm::DIType* value(const artifact::Type& type);
 

@@ -67,6 +67,7 @@ class LlvmEmit final : public Emit {
   void repeat(const Endless& how, const Yield& next, const Code& body, const Code& cut) override;
   void each(Value map, const std::function<void(Value, Value)>& body) override;
   Value subprogram(std::string_view name, std::span<const Value> args, const std::function<void(std::span<const Value>)>& body) override;
+  Value external(std::string_view name, std::span<const Value> args, std::span<const Type> parameters, Type result) override;
   void leave_loop() override;
   void next_turn() override;
   void leave(Value result) override;

@@ -164,6 +164,7 @@ void Object::make_scratch_map() {
 void Object::make_section(const std::string& name, const char* section, llvm::ArrayRef<uint8_t> bytes) {
   llvm::GlobalVariable* variable = make_global(name, llvm::ConstantDataArray::get(context, bytes), true, section, nullptr);
   variable->setAlignment(llvm::Align(1));
+  variable->setLinkage(llvm::GlobalValue::InternalLinkage);  // linkers of BPF objects want types of what has a name outside
 }
 
 void Object::finish() {

@@ -204,4 +204,24 @@ Value LlvmEmit::subprogram(std::string_view name, std::span<const Value> args, c
   return wrap(result);
 }
 
+// The types of the declaration must be those of the definition as BTF has them: the linker compares. All values travel in whole registers.
+Value LlvmEmit::external(std::string_view name, std::span<const Value> args, std::span<const Type> parameters, Type result) {
+  llvm::Function* function = object_.module.getFunction(name);
+  if (!function) {
+    llvm::SmallVector<llvm::Type*, 5> types(parameters.size(), ir_.getInt64Ty());
+    llvm::SmallVector<llvm::DIType*, 5> described;
+    for (Type type : parameters) described.push_back(object_.debug.c_type(type));
+    llvm::Type* back = result->kind == artifact::Kind::none ? ir_.getVoidTy() : static_cast<llvm::Type*>(ir_.getInt64Ty());
+    function = llvm::Function::Create(llvm::FunctionType::get(back, types, false), llvm::Function::ExternalLinkage, name, object_.module);
+    function->addFnAttr(llvm::Attribute::NoUnwind);
+    object_.debug.declare(*function, object_.debug.c_type(result), described);
+  }
+  llvm::SmallVector<llvm::Value*, 5> given;
+  for (Value v : args) given.push_back(ir_.CreateZExtOrTrunc(number(v), ir_.getInt64Ty()));
+  llvm::CallInst* call = ir_.CreateCall(function, given);
+  call->setDoesNotThrow();
+  if (call->getType()->isVoidTy()) return {};
+  return wrap(result->size < 8 ? ir_.CreateTrunc(call, integer(result->size * 8)) : call);
+}
+
 }  // namespace awl::codegen

@@ -103,6 +103,13 @@ Value Lowering::function_call(const ast::Expr& e, const ast::Call& node, Value t
       into(given, type, args.back(), true);
     }
   }
+  if (function.external) {
+    std::vector<Type> parameters;
+    for (const FunctionInstance::Parameter& p : function.parameters) parameters.push_back(p.type);
+    Type result = function.result ? function.result : types.none();
+    Value given = emit.external(function.name, args, parameters, result);
+    return function.result && emit.width(given) != bits_of(e.type) ? emit.resize(given, bits_of(e.type), false) : given;
+  }
   bool by_address = function.result && !is_scalar(function.result);
   if (by_address) args.push_back(to ? to : memory(function.result->size));
   Value v = emit.subprogram(function.name, args, [&](std::span<const Value> params) {

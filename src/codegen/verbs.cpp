@@ -149,6 +149,11 @@ class Recorder : public Emit {
     for (Value v : args) text += (text.empty() ? "" : ", ") + name(v);
     return made(fmt::format("call {}({})", function, text), 64);
   }
+  Value external(std::string_view function, std::span<const Value> args, std::span<const Type>, Type result) override {
+    std::string text;
+    for (Value v : args) text += (text.empty() ? "" : ", ") + name(v);
+    return made(fmt::format("call external {}({})", function, text), result->size ? result->size * 8 : 64);
+  }
   void leave_loop() override { line("break"); }
   void next_turn() override { line("continue"); }
   void leave(Value result) override { line(result ? fmt::format("leave {}", name(result)) : "leave"); }

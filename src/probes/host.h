@@ -63,6 +63,11 @@ struct FileStatus {
   bool writable_by_all = false;
 };
 
+struct ProgramOutput {
+  int status = 0;  // as the shell counts: 128 + N for an end by signal N
+  std::string output, errors;
+};
+
 class Host {
  public:
   virtual ~Host() = default;
@@ -76,6 +81,8 @@ class Host {
   // Whether a path is there and may be executed.
   virtual bool is_executable(const std::string& path) = 0;
   virtual std::optional<std::string> environment(const std::string& name) = 0;
+  // Runs a program, found in PATH, with no input and waits for its end. What it writes is kept, at most `limit` bytes of each stream (more is an error).
+  virtual Result<ProgramOutput> run(const std::vector<std::string>& command, size_t limit) = 0;
 
   // --- the kernel ---
   // BTF of vmlinux (or of --btf FILE); loaded once, owned by the host.

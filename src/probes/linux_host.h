@@ -1,5 +1,5 @@
 #pragma once
-// The real Host, in three files: host_linux.cpp (files, kernel facts), host_binaries.cpp (ELF), host_attach.cpp.
+// The real Host, in four files: host_linux.cpp (files, kernel facts), host_run.cpp (programs), host_binaries.cpp (ELF), host_attach.cpp.
 #include <map>
 #include <memory>
 
@@ -31,6 +31,7 @@ class LinuxHost final : public Host {
   FileStatus file_status(const std::string& path) override;
   bool is_executable(const std::string& path) override;
   std::optional<std::string> environment(const std::string& name) override;
+  Result<ProgramOutput> run(const std::vector<std::string>& command, size_t limit) override;
 
   Result<const btf*> kernel_btf() override;
   Result<const btf*> module_btf(const std::string& module) override;

@@ -7,6 +7,7 @@
 #include "base/diag/statements.h"
 #include "builtins/builtin.h"
 #include "parser/walk.h"
+#include "semantic/c_functions.h"
 #include "semantic/type_names.h"
 
 namespace awl {
@@ -89,6 +90,7 @@ void define_functions(Unit& unit, Diagnostics& diagnostics) {
     else if (before != unit.functions.end()) diagnostics.report<Diag::function_twice>(function.name_span, function.name).note(before->name_span, "first defined here");
     else unit.functions.push_back(make(unit, diagnostics, function));
   }
+  declare_c_functions(unit, diagnostics);
 }
 
 void check_functions(Unit& unit, Diagnostics& diagnostics) {
@@ -97,7 +99,7 @@ void check_functions(Unit& unit, Diagnostics& diagnostics) {
   std::vector<bool> reported(calls.size());
   for (size_t i = 0; i < unit.functions.size(); ++i) {
     const FunctionInstance& function = unit.functions[i];
-    if (function.has_result && function.result && !ends(function.body.body.statements))
+    if (!function.external && function.has_result && function.result && !ends(function.body.body.statements))
       diagnostics.report<Diag::function_end>(function.name_span, function.name).hint("end it with `return value;`");
     std::vector<bool> seen(calls.size());
     std::vector<int32_t> way;

@@ -7,6 +7,7 @@
 #include "base/diag/imports.h"
 #include "builtins/builtin.h"
 #include "parser/parse.h"
+#include "semantic/c_functions.h"
 #include "semantic/passes.h"
 
 namespace awl {
@@ -54,7 +55,7 @@ class Loader {
         continue;
       }
       if (status.directory) return directory(import, place);
-      if (!file(import, place)) diagnostics_->report<Diag::import_type>(import.span, place.filename().string()).hint("what can be imported: scripts (.bt), headers (.h) and folders of them");
+      if (!file(import, place)) diagnostics_->report<Diag::import_type>(import.span, place.filename().string()).hint("what can be imported: scripts (.bt), headers (.h), BPF functions in C (.bpf.c) and folders of them");
       return;
     }
     Diagnostic& d = diagnostics_->report<Diag::import_missing>(import.span);
@@ -92,12 +93,8 @@ class Loader {
     std::string name = place.filename();
     if (name.ends_with(".bt")) script(import, place);
     else if (name.ends_with(".h")) header(import, place);
-    else if (name.ends_with(".bpf.c")) {
-      diagnostics_->report<Diag::import_failed>(import.span, fmt::format("cannot import '{}': awl has no C compiler for the functions in it", place.string()))
-          .hint("write them as macros, macro name(x) { ... }; types and constants of a header can be imported");
-    } else {
-      return false;
-    }
+    else if (name.ends_with(".bpf.c")) functions(import, place);
+    else return false;
     return true;
   }
 
@@ -123,6 +120,10 @@ class Loader {
       append(unit_->script, std::move(parsed));
     }
     --depth_;
+  }
+
+  void functions(const ast::Import& import, const fs::path& place) {
+    if (is_new(place)) compile_functions(*unit_, *diagnostics_, import.span, place);
   }
 
   void header(const ast::Import& import, const fs::path& place) {

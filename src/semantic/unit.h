@@ -4,7 +4,7 @@
 #include <set>
 #include <memory>
 
-#include "artifact/schema.h"
+#include "artifact/artifact.h"
 #include "base/diagnostics.h"
 #include "parser/ast.h"
 #include "probes/provider.h"
@@ -74,6 +74,14 @@ struct FunctionInstance {
   bool has_result = false;
   Type result = nullptr;  // null: none, or a mistake
   ProbeInstance body;     // no target and no predicate
+  bool external = false;  // in one of Unit::objects: the body is empty
+};
+
+// C that a script imports, compiled: what is generated is linked with it.
+struct ImportedObject {
+  Span import;
+  std::string path;  // of the source
+  artifact::Bytes bytes;
 };
 
 // A map of the script. Types grow while inference runs; storage is set by planning.
@@ -104,6 +112,7 @@ struct Unit {
   ast::Script script;
   std::vector<ProbeInstance> probes;
   std::vector<FunctionInstance> functions;  // in the order of the script, made by the pass "probes"
+  std::vector<ImportedObject> objects;      // made by the pass "imports"
   std::map<std::string, MapInfo> maps;  // sorted by name
   artifact::Meta meta;                  // filled by planning
   std::map<std::string, uint32_t> param_slots;  // key (see params()) -> index into meta.params
