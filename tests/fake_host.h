@@ -27,7 +27,7 @@ class FakeHost : public Host {
   std::set<std::string> executables;
   std::set<std::string> writable;                     // by all users
   std::map<std::string, std::string> variables;       // environment
-  btf* vmlinux = nullptr;                             // owned; see add_sample_types
+  btf* vmlinux = nullptr;                             // owned; see make_sample_btf
   std::map<std::string, btf*> modules;                // owned
   std::vector<std::string> functions;                 // traceable
   std::map<std::string, uint64_t> symbols;

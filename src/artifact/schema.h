@@ -141,6 +141,7 @@ enum class ParamKind : uint8_t {
   pid_namespace_dev, pid_namespace_ino,  // u64: of the tracer's pid namespace; 0 in the initial one
   feature,      // u64: 1 if the kernel has feature `name` (probes/features.h)
   option_number, option_text,  // getopt: `name`, default in `text`
+  kernel_fact,  // u64: 1 if what `name` says is true of the kernel, see probes/kernel_facts.h
 };
 struct Param {
   ParamKind kind{};

@@ -105,7 +105,7 @@ constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & u
 struct Builtin {
   std::string_view name;
   // Overloads separated by " | ". Parameter types: int (any integer), uint64 ..., string, pointer, any, map, "literal string",
-  // "literal int", mode (a bare word), variable (a scratch variable that is set), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
+  // "literal int", type name (`struct x`, which need not exist), mode (a bare word), variable (a scratch variable that is set), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
   // is among the alternatives is taken as its text; `= x` optional; `...` any further. E.g. "str(pointer|int address, int length = max) -> string".
   std::string_view signature;
   std::string_view doc;

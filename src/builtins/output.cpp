@@ -120,13 +120,13 @@ Value lower_join(Emit& e, CallLower& c) {
     Value count = e.slot(8), pointer = e.slot(8);
     e.store(count, e.imm(0));
     for (uint32_t i = 0; i < join_arguments; ++i) {
-      c.probe_read(pointer, 8, e.binary(Op::add, list, e.imm(i * 8)), space);
+      c.probe_read(pointer, 8, e.binary(Op::add, list, e.imm(uint64_t{i} * 8)), space);
       Value text = e.load(pointer, 64);
       e.branch(e.compare(Compare::eq, e.load(count, 64), e.imm(i)), [&] {
         e.branch(e.compare(Compare::ne, text, e.imm(0)), [&] {
           e.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str,
-                   {e.offset(payload, uint64_t{8} + i * join_length), e.imm(join_length, 32), text});
-          e.store(count, e.imm(i + 1));
+                   {e.offset(payload, uint64_t{8} + uint64_t{i} * join_length), e.imm(join_length, 32), text});
+          e.store(count, e.imm(uint64_t{i} + 1));
         });
       });
     }

@@ -61,7 +61,9 @@ uint32_t Core::local_member(Local& local, const CoreField& field) {
 
 llvm::Value* Core::value(llvm::IRBuilderBase& ir, const std::string& structure, bool is_union, CoreKind kind, const CoreField& field) {
   Local& local = locals_.try_emplace((is_union ? "union " : "struct ") + structure).first->second;
-  local.name = structure + "___awl";
+  // A suffix of the script's own stays behind ours: libbpf cuts the name at the last separator.
+  const size_t flavour = std::min(structure.find("___"), structure.size());
+  local.name = structure.substr(0, flavour) + "___awl" + (flavour < structure.size() ? structure.substr(flavour + 2) : "");
   local.is_union = is_union;
   bool whole = kind == CoreKind::type_size;
   uint32_t member = whole ? 0 : local_member(local, field);

@@ -34,7 +34,7 @@ llvm::DIType* Debug::integer(uint32_t size, bool is_signed) {
     default: name = is_signed ? "long long" : "unsigned long long"; size = 8; break;
   }
   unsigned encoding = is_signed ? llvm::dwarf::DW_ATE_signed : llvm::dwarf::DW_ATE_unsigned;
-  return builder_.createBasicType(name, size * 8, encoding);
+  return builder_.createBasicType(name, uint64_t{size} * 8, encoding);
 }
 
 llvm::DIType* Debug::boolean() { return builder_.createBasicType("_Bool", 8, llvm::dwarf::DW_ATE_boolean); }
@@ -67,7 +67,7 @@ llvm::DIType* Debug::structure(const std::string& name, const std::vector<DebugM
 
 llvm::DIType* Debug::enumeration(uint32_t size) {
   llvm::DINodeArray elements = builder_.getOrCreateArray({builder_.createEnumerator("awl_enumerator", 0)});
-  return builder_.createEnumerationType(unit_, "", files_.begin()->second, 0, size * 8, 0, elements, integer(size, false));
+  return builder_.createEnumerationType(unit_, "", files_.begin()->second, 0, uint64_t{size} * 8, 0, elements, integer(size, false));
 }
 
 llvm::DIType* Debug::pair(const char* first, const char* second) {
@@ -91,7 +91,7 @@ llvm::DIType* Debug::c_type(Type type) {
     }
     case Kind::enumeration: {
       llvm::DINodeArray elements = builder_.getOrCreateArray({builder_.createEnumerator("awl_enumerator", 0)});
-      return builder_.createEnumerationType(unit_, type->name, files_.begin()->second, 0, type->size * 8, 0, elements, integer(type->size, type->is_signed));
+      return builder_.createEnumerationType(unit_, type->name, files_.begin()->second, 0, uint64_t{type->size} * 8, 0, elements, integer(type->size, type->is_signed));
     }
     default: return integer(type->size, type->is_signed);
   }

@@ -199,7 +199,7 @@ Value LlvmEmit::opaque(Value v) {
 
 namespace {
 
-bool relocatable(Type structure) { return is_structure(structure) && structure->btf_id != 0 && !structure->name.empty(); }
+bool relocatable(Type structure) { return is_relocated(structure); }
 
 }  // namespace
 
@@ -226,7 +226,7 @@ Value LlvmEmit::field_exists(Type structure, std::string_view member) {
 }
 
 Value LlvmEmit::type_size(Type structure) {
-  if (!relocatable(structure)) return imm(structure->size, 64);
+  if (!relocatable(structure) || structure->flavour) return imm(structure->size, 64);
   return wrap(object_.core.value(ir_, structure->name, structure->is_union, CoreKind::type_size, {}));
 }
 

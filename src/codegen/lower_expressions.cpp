@@ -76,7 +76,7 @@ Value Lowering::offset_of(const ast::OffsetOf& node) {
   for (const std::string& name : node.path) {
     const Member* member = types.member(structure, name);
     assert(member);
-    sum = emit.binary(Op::add, sum, structure->btf_id ? emit.field_offset(structure, *member) : emit.imm(member->offset));
+    sum = emit.binary(Op::add, sum, is_relocated(structure) ? emit.field_offset(structure, *member) : emit.imm(member->offset));
     structure = member->type;
   }
   return sum;

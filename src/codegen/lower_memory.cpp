@@ -182,7 +182,7 @@ Place Lowering::field_place(const ast::Field& field) {
   }
   const Member* member = types.member(structure, field.name);
   assert(member);
-  Value distance = structure->btf_id ? emit.field_offset(structure, *member) : emit.imm(member->offset);
+  Value distance = is_relocated(structure) ? emit.field_offset(structure, *member) : emit.imm(member->offset);
   return {emit.offset(base.address, distance), base.memory};
 }
 

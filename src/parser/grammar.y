@@ -64,7 +64,7 @@ using namespace awl::ast;
 %nterm <std::optional<awl::build::Body>> else_branch
 %nterm <awl::build::Loop> loop_range
 %nterm <awl::build::Fields> fields
-%nterm <awl::build::Type> type type_base type_of
+%nterm <awl::build::Type> type type_base type_of tagged_type
 %nterm <std::optional<awl::ast::BinaryOp>> assign_operator
 %nterm <std::vector<std::string>> path
 %nterm <awl::ast::Probe> attach_points probe_head
@@ -358,6 +358,7 @@ primary:
   | kw_offsetof open_paren expr comma path close_paren { uint32_t depth = $3.depth; $$ = run.expr(@$, OffsetOf{std::nullopt, std::move($3.node), std::move($5)}, depth); }
   | kw_offsetof type_open type comma path close_paren { uint32_t depth = $3.depth; $$ = run.expr(@$, OffsetOf{std::move($3.type), nullptr, std::move($5)}, depth); }
   | type_of { uint32_t depth = $1.depth; $$ = run.expr(@$, TypeOf{std::move($1.type)}, depth); }
+  | tagged_type { $$ = run.expr(@$, TypeOf{std::move($1.type)}, 0); }
   | brace_body { $$ = run.block_expression(@$, std::move($1)); }
   ;
 optional_comma: %empty | comma;
@@ -398,10 +399,13 @@ type:
   ;
 type_base:
     identifier { $$.type.span = @$; $$.type.name = $1->text; }
-  | kw_struct identifier { $$.type.span = @$; $$.type.name = "struct " + $2->text; }
+  | tagged_type { $$ = std::move($1); }
+  | type_of { $$ = std::move($1); }
+  ;
+tagged_type:
+    kw_struct identifier { $$.type.span = @$; $$.type.name = "struct " + $2->text; }
   | kw_union identifier { $$.type.span = @$; $$.type.name = "union " + $2->text; }
   | kw_enum identifier { $$.type.span = @$; $$.type.name = "enum " + $2->text; }
-  | type_of { $$ = std::move($1); }
   ;
 type_of:
     kw_typeof open_paren expr close_paren { $$.type.span = @$; $$.depth = $3.depth; $$.type.of = std::move($3.node); }

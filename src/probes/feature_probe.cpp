@@ -87,7 +87,7 @@ bool has_iterators() {
   if (make < 0 || destroy < 0) return false;
   auto move = [](uint8_t to, uint8_t from) { return bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = to, .src_reg = from, .off = 0, .imm = 0}; };
   auto call = [](int function) { return bpf_insn{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = BPF_PSEUDO_KFUNC_CALL, .off = 0, .imm = function}; };
-  const bpf_insn iterator_address{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8};
+  const bpf_insn iterator_address{.code = BPF_ALU64 | BPF_ADD, .dst_reg = BPF_REG_1, .src_reg = 0, .off = 0, .imm = -8};
   const bpf_insn code[] = {
       move(BPF_REG_1, BPF_REG_10), iterator_address, move_imm(BPF_REG_2, 0), move_imm(BPF_REG_3, 0), call(make),
       move(BPF_REG_1, BPF_REG_10), iterator_address, call(destroy), move_imm(BPF_REG_0, 0), leave(),

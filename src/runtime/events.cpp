@@ -16,7 +16,6 @@
 namespace awl {
 
 using artifact::Action;
-using artifact::Kind;
 using artifact::Site;
 
 EventHandler::EventHandler(const artifact::Meta& meta, const SessionOptions& options, Names& names, std::vector<MapHandle>& maps, Output& output,

@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "probes/features.h"
+#include "probes/kernel_facts.h"
 #include "runtime/clock.h"
 
 namespace awl {
@@ -71,6 +72,10 @@ Result<uint64_t> number_of(const Param& param, const SessionOptions& options, Ho
       return uint64_t{host.has_feature(*feature)};
     }
     case ParamKind::option_number: return option_number(param, options);
+    case ParamKind::kernel_fact: {
+      AWL_TRY(holds, kernel_fact(param.name, host));
+      return uint64_t{holds};
+    }
     default: return uint64_t{0};
   }
 }

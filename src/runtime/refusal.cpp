@@ -24,7 +24,8 @@ std::string explain_verifier_log(std::string_view log) {
     return line.starts_with("; ") || (digits != 0 && digits != line.npos && line[digits] == ':');
   };
   std::string reason(lines.back());
-  for (size_t i = lines.size() - 1; i-- > 0 && lines.size() - i < 4 && !is_instruction(lines[i]);) reason = std::string(lines[i]) + "; " + reason;
+  for (size_t before = lines.size() - 1; before > 0 && lines.size() - before < 3 && !is_instruction(lines[before - 1]); --before)
+    reason = std::string(lines[before - 1]) + "; " + reason;
   // Since 6.10 the kernel adds the file and line behind an @.
   if (size_t at = place.rfind(" @ "); at != place.npos) place.resize(at);
   return place.empty() ? reason : fmt::format("{}\n  in the script's line: {}", reason, place);

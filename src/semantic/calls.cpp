@@ -44,7 +44,7 @@ bool fits(Unit& unit, const ast::Expr& argument, std::string_view word) {
   if (word == "map") return is_bare_map(argument);
   if (word == "mode") return std::holds_alternative<ast::Identifier>(argument.node);
   if (word == "variable") return std::holds_alternative<ast::Variable>(argument.node);
-  if (word == "type") return std::holds_alternative<ast::TypeOf>(argument.node);
+  if (word == "type name" || word == "type") return std::holds_alternative<ast::TypeOf>(argument.node);
   if (word == "literal string") return std::holds_alternative<ast::String>(argument.node);
   if (word == "literal int") return integer_literal(argument) != nullptr;
   if (word == "literal") return is_literal(argument);
@@ -105,7 +105,7 @@ std::string expectation(std::string_view type) {
   std::string out;
   any_alternative(type, [&](std::string_view word) {
     if (!out.empty()) out += " or ";
-    out += word == "literal string" ? "string literal" : word == "literal int" ? "int literal" : word;
+    out += word == "literal string" ? "string literal" : word == "literal int" ? "int literal" : word == "type name" ? "type" : word;
     return false;
   });
   return out;

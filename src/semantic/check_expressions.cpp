@@ -179,7 +179,7 @@ void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
       continue;
     }
     bool mode = std::holds_alternative<ast::Identifier>(argument.node) && argument.type;
-    bool type = std::holds_alternative<ast::TypeOf>(argument.node) && argument_may_be(*c.builtin, c.args.size(), i, "type");
+    bool type = std::holds_alternative<ast::TypeOf>(argument.node) && (argument_may_be(*c.builtin, c.args.size(), i, "type") || argument_may_be(*c.builtin, c.args.size(), i, "type name"));
     if (!mode && !type) expr(argument);
     known &= argument.type != nullptr;
     if (const ast::MapRef* map = map_of_key(c, i)) {

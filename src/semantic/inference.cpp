@@ -540,6 +540,10 @@ void Inference::argument(ast::Call& c, size_t i) {
     slot->type = types_.none();
     return;
   }
+  if (std::holds_alternative<ast::TypeOf>(slot->node) && argument_may_be(row, count, i, "type name")) {
+    slot->type = types_.none();
+    return;
+  }
   if (is_whole_map(c, i)) {
     MapInfo& map = map_info(std::get<ast::MapRef>(slot->node).name, slot->span);
     set(slot->type, map.value);

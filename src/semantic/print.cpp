@@ -29,7 +29,7 @@ std::string layout(const std::vector<artifact::Element>& elements) {
 
 constexpr std::string_view storage_names[] = {"global", "percpu_slot", "hash", "percpu_hash"};
 constexpr std::string_view action_names[] = {"printf", "print_value", "print_map", "print_element", "clear", "zero", "exit", "time", "join", "cat", "system", "errorf", "warnf", "strftime", "runtime_error"};
-constexpr std::string_view param_names[] = {"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count", "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text"};
+constexpr std::string_view param_names[] = {"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count", "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text", "kernel_fact"};
 
 }  // namespace
 

@@ -125,7 +125,9 @@ Type CDefinitions::Hidden::convert_structure(CXCursor declaration) {
   std::string name = clang->Cursor_isAnonymous(definition) ? "" : clang->text(clang->getCursorSpelling(definition));
   auto size = static_cast<uint32_t>(std::clamp(clang->Type_getSizeOf(type), 0ll, 0xffffffffll));
   auto align = static_cast<uint32_t>(std::clamp(clang->Type_getAlignOf(type), 1ll, 4096ll));
-  return it->second = types->define_structure(std::move(name), clang->getCursorKind(definition) == CXCursor_UnionDecl, size, align, [this, type] { return members(type); });
+  const size_t separator = name.find("___");
+  const bool flavour = separator != name.npos && separator != 0;
+  return it->second = types->define_structure(std::move(name), clang->getCursorKind(definition) == CXCursor_UnionDecl, size, align, [this, type] { return members(type); }, flavour);
 }
 
 Type CDefinitions::Hidden::convert_enumeration(CXCursor declaration) {
@@ -173,7 +175,7 @@ Member CDefinitions::Hidden::make_member(CXCursor field, std::string name, uint6
   Member member{.name = std::move(name), .type = convert(clang->getCursorType(field)), .offset = static_cast<uint32_t>(bits / 8)};
   if (!clang->Cursor_isBitField(field)) return member;
   int width = clang->getFieldDeclBitWidth(field);
-  uint64_t unit_bits = std::max(member.type->size, 1u) * 8;
+  uint64_t unit_bits = uint64_t{std::max(member.type->size, 1u)} * 8;
   uint64_t start = bits / unit_bits * unit_bits;
   if (bits + static_cast<uint64_t>(width) > start + unit_bits) start = bits / 8 * 8;
   member.offset = static_cast<uint32_t>(start / 8);

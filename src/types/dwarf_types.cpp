@@ -89,7 +89,7 @@ std::vector<Member> DwarfTypes::members(const DwarfTypeRef& ref, AddressSpace sp
     Member member{.name = m.name, .type = sound ? type({ref.file, m.type}, space) : table_->none(), .offset = static_cast<uint32_t>(m.bit_offset / 8)};
     if (m.bit_offset / 8 > t.size) continue;
     if (m.bit_size) {
-      const uint64_t unit = std::max(member.type->size, 1u) * 8;
+      const uint64_t unit = uint64_t{std::max(member.type->size, 1u)} * 8;
       uint64_t start = m.bit_offset / unit * unit;
       if (m.bit_offset + m.bit_size > start + unit) start = m.bit_offset / 8 * 8;
       member.offset = static_cast<uint32_t>(start / 8);

@@ -169,10 +169,10 @@ Type TypeTable::aggregation(Kind kind, bool is_signed, artifact::HistogramShape 
   return intern({.kind = kind, .size = size, .align = 8, .is_signed = is_signed, .histogram = shape});
 }
 
-Type TypeTable::define_structure(std::string name, bool is_union, uint32_t size, uint32_t align, std::function<std::vector<Member>()> fill) {
+Type TypeTable::define_structure(std::string name, bool is_union, uint32_t size, uint32_t align, std::function<std::vector<Member>()> fill, bool flavour) {
   hidden_->definitions.push_back({std::move(fill), {}});
   auto number = static_cast<uint32_t>(hidden_->definitions.size());
-  return intern({.kind = Kind::structure, .size = size, .align = align, .name = std::move(name), .is_union = is_union, .definition = number});
+  return intern({.kind = Kind::structure, .size = size, .align = align, .name = std::move(name), .is_union = is_union, .definition = number, .flavour = flavour});
 }
 
 Type TypeTable::enumeration(std::string name, uint32_t size, bool is_signed, std::vector<artifact::Enumerator> enumerators) {

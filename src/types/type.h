@@ -55,8 +55,13 @@ struct TypeNode {
   uint32_t btf_id = 0;             // structures from BTF
   std::string module;              // "" is vmlinux
   uint32_t definition = 0;         // structures from C text or debug information (btf_id is 0, offsets are fixed): which one
+  bool flavour = false;            // a structure of a script's C that describes one of the kernel's, see is_relocated
   artifact::HistogramShape histogram;
 };
+
+// Whether the offsets of a structure's members are those of the kernel where the program runs: of structures out of the kernel's BTF, and of those of a
+// script's C that are named like one with a suffix behind three underscores (`struct task_struct___old`), which is how libbpf knows such local versions.
+inline bool is_relocated(Type t) { return t && t->kind == artifact::Kind::structure && !t->name.empty() && (t->btf_id != 0 || t->flavour); }
 
 inline bool is_integer(Type t) { return t && t->kind == Kind::integer; }
 inline bool is_boolean(Type t) { return t && t->kind == Kind::boolean; }
@@ -86,7 +91,7 @@ class TypeTable {
   Type structure(std::string name, std::vector<Member> fields, uint32_t size);
   // A structure at fixed offsets that BTF does not describe (C text, debug information). Each call makes a type of its own; `fill` gives its
   // members, anonymous ones flattened, when they are first asked for: a structure may so hold pointers to itself.
-  Type define_structure(std::string name, bool is_union, uint32_t size, uint32_t align, std::function<std::vector<Member>()> fill);
+  Type define_structure(std::string name, bool is_union, uint32_t size, uint32_t align, std::function<std::vector<Member>()> fill, bool flavour = false);
   Type enumeration(std::string name, uint32_t size, bool is_signed, std::vector<artifact::Enumerator> enumerators);
   Type stack(Kind kind, uint32_t limit, StackMode mode);
   // Bytes that the frames of any stack type made so far take.

@@ -71,6 +71,7 @@ FEATURES = {
     "cgroup2": cgroup2,
     "two_cpus": two_cpus,
     "setpriv": lambda: None if shutil.which("setpriv") else "no setpriv program",
+    "clang": lambda: None if any(shutil.which(name) for name in ("clang-19", "clang")) else "no clang",
     "bpftool": lambda: None if shutil.which("bpftool") or os.path.exists("/usr/sbin/bpftool") else "no bpftool program",
 }
 

@@ -15,7 +15,7 @@ TEST(ListTypes, IsAskedByKeyword) {
 
 TEST(ListTypes, NamesByPattern) {
   FakeHost host;
-  host.vmlinux = add_sample_types();
+  host.vmlinux = make_sample_btf();
   EXPECT_EQ(list_types("struct task_st*", false, host).value(), std::vector<std::string>{"struct task_struct"});
   EXPECT_TRUE(list_types("union task_struct", false, host)->empty());
   EXPECT_TRUE(list_types("struct nothing*", true, host)->empty());
@@ -23,7 +23,7 @@ TEST(ListTypes, NamesByPattern) {
 
 TEST(ListTypes, DefinitionsStandBehindTheirOrigin) {
   FakeHost host;
-  host.vmlinux = add_sample_types();
+  host.vmlinux = make_sample_btf();
   auto lines = list_types("struct list_head", true, host).value();
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_TRUE(lines[0].starts_with("vmlinux: struct list_head {\n\tstruct list_head *next;\n")) << lines[0];
@@ -32,7 +32,7 @@ TEST(ListTypes, DefinitionsStandBehindTheirOrigin) {
   auto task = list_types("struct task_struct", true, host).value();
   ASSERT_EQ(task.size(), 1u);
   EXPECT_EQ(task[0].find("struct list_head {"), std::string::npos);
-  EXPECT_NE(task[0].find("\tu32 flag_b: 3;\n"), std::string::npos) << task[0];
+  EXPECT_NE(task[0].find("\tunsigned int flag_b: 3;\n"), std::string::npos) << task[0];
 }
 
 TEST(ListTypes, NoBtfIsAnError) {
