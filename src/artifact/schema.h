@@ -96,7 +96,7 @@ struct Map {
   bool print_at_exit = true;
 };
 
-// An asynchronous call. Its events are records of the ring buffer `awl_events`: u32 site index, u32 zero, then the payload with the
+// An asynchronous call. Its events are records of the ring buffer `awl_events`: u32 site index, u32 program index, then the payload with the
 // arguments at their offsets.
 // print_element prints an element whose value is an aggregation: `map` says of which map, the payload's one argument is the key; reading and merging
 // the CPUs' values is left to the run side. Elements of other maps are print_value.
@@ -109,7 +109,7 @@ struct Site {
   std::string text;             // format of printf, time, ...; message of runtime_error
   std::vector<Element> args;    // payload
   uint32_t payload = 0;         // bytes of the payload (the largest, where its end varies)
-  int32_t map = -1;             // print_map, clear, zero: index into maps
+  int32_t map = -1;             // print_map, clear, zero, runtime_error of an update: index into maps
   int64_t top = 0, div = 0;     // print_map
   std::string helper;           // runtime_error
   // Where the call stands, for messages: rendered place, e.g. "stdin:1:9-28", and the source line with underline.

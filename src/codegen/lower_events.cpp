@@ -7,7 +7,7 @@
 namespace awl {
 namespace {
 
-constexpr uint32_t header_size = 8;  // u32 site, u32 zero
+constexpr uint32_t header_size = 8;  // u32 site, u32 program
 
 // delete(@m[k]), find(@m, k, $v), len(@m): may change the map or go over it.
 bool looks_at_map(const ast::ExprPtr& argument) { return std::holds_alternative<ast::MapRef>(argument->node); }
@@ -47,7 +47,7 @@ void Lowering::send(int32_t site, const std::function<void(Value)>& fill) {
   emit.branch(
       emit.compare(Compare::ne, record, emit.null()),
       [&] {
-        emit.store(record, emit.imm(static_cast<uint32_t>(site)));
+        emit.store(record, emit.imm(static_cast<uint32_t>(site) | uint64_t{program_index} << 32));
         fill(emit.offset(record, uint64_t{header_size}));
         emit.helper(BPF_FUNC_ringbuf_submit, {record, emit.imm(wake)});
       },

@@ -28,6 +28,7 @@ OPTIONS:
         --no-warnings       no warnings
         --unsafe            allow functions and probes that can change the system
         --dry-run           stop after attaching
+        --fail-on-loss      end with status 5 when something was lost: events, map updates, parts of strings, stacks
         --probe-filter EXPR run only the probes whose name matches a regular expression
         --traceable-functions FILE
                             functions that can be traced, a `symbol` or `symbol [module]` a line

@@ -59,8 +59,14 @@ void EventHandler::handle(std::span<const uint8_t> record) {
   if (ended) return;
   uint64_t index = load_integer(record, 4, false);
   if (record.size() < 8 || index >= meta_->sites.size()) return messages_->error("an event that the object does not describe was dropped");
-  const Site& site = meta_->sites[index];
-  ValueBytes payload = record.subspan(8);
+  auto program = static_cast<uint32_t>(load_integer(record.subspan(4), 4, false));
+  uint64_t cut_before = context_.cut;
+  act(meta_->sites[index], index, program, record.subspan(8));
+  if (context_.cut != cut_before && meta_->sites[index].action != Action::print_map) losses.cut_in_events[program] += context_.cut - cut_before;
+  output_->settle();
+}
+
+void EventHandler::act(const Site& site, size_t index, uint32_t program, ValueBytes payload) {
   switch (site.action) {
     case Action::printf:
       if (json_)
@@ -98,10 +104,9 @@ void EventHandler::handle(std::span<const uint8_t> record) {
     case Action::system: run_shell(formatted(index, payload)); break;
     case Action::errorf: report(site, "errorf", "ERROR", formatted(index, payload)); break;
     case Action::warnf: report(site, "warnf", "WARNING", formatted(index, payload)); break;
-    case Action::runtime_error: runtime_error(site, payload); break;
+    case Action::runtime_error: runtime_error(site, program, payload); break;
     case Action::strftime: break;  // a value, not an event
   }
-  output_->settle();
 }
 
 void EventHandler::print_value(const artifact::Type& type, ValueBytes bytes) {
@@ -136,11 +141,13 @@ void EventHandler::print_map(size_t index, MapPrint print, bool at_exit) {
   bool scalar = map.key.empty();
   // A scalar that was cleared or never set prints as zero when asked for; at the end it does not print.
   if (rows->empty() && scalar && !at_exit && !is_histogram(map)) rows->push_back(zero_row(map));
+  uint64_t cut_before = context_.cut;
   if (json_) {
     if (!rows->empty() || is_statistics(map)) append_map_json(output_->text(), map, *rows, print, context_);
   } else {
     append_map_text(output_->text(), map, *rows, print, context_);
   }
+  if (context_.cut != cut_before) losses.cut_in_maps[index] = context_.cut - cut_before;
 }
 
 // args: the number of strings, then each.
@@ -217,7 +224,9 @@ void EventHandler::report(const Site& site, std::string_view json_type, std::str
                                on.empty() ? "" : "\033[0m"));
 }
 
-void EventHandler::runtime_error(const Site& site, ValueBytes payload) {
+void EventHandler::runtime_error(const Site& site, uint32_t program, ValueBytes payload) {
+  if (site.helper == "map_update_elem") ++losses.updates[{program, site.map}];
+  else if (!site.helper.empty()) ++losses.helpers[{program, site.helper}];
   if (!messages_->warnings()) return;
   auto code = static_cast<int64_t>(load_integer(payload, 8, true));
   std::string text = site.text.empty() ? strerror(static_cast<int>(code < 0 ? -code : code)) : site.text;

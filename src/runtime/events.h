@@ -6,6 +6,7 @@
 
 #include "artifact/schema.h"
 #include "runtime/format/printf.h"
+#include "runtime/losses.h"
 #include "runtime/maps.h"
 #include "runtime/messages.h"
 #include "runtime/output.h"
@@ -17,7 +18,7 @@ class EventHandler {
  public:
   EventHandler(const artifact::Meta& meta, const SessionOptions& options, Names& names, std::vector<MapHandle>& maps, Output& output, Messages& messages);
 
-  // A record of the ring buffer: u32 site, u32 zero, payload. Records that do not fit the description are reported, never trusted.
+  // A record of the ring buffer: u32 site, u32 program, payload. Records that do not fit the description are reported, never trusted.
   void handle(std::span<const uint8_t> record);
   // Prints a map as print(@m) does, or as at the end of the run (nothing for what holds nothing).
   void print_map(size_t index, MapPrint print, bool at_exit);
@@ -25,8 +26,11 @@ class EventHandler {
   // Set by exit(n); later records are dropped until the session takes it back.
   std::optional<int> exit_code;
   bool ended = false;
+  // What the records tell of, apart from lost events and stacks.
+  Losses losses;
 
  private:
+  void act(const artifact::Site& site, size_t index, uint32_t program, ValueBytes payload);
   std::string formatted(size_t site, ValueBytes payload);
   void say(std::string_view type, std::string_view text);
   void report(const artifact::Site& site, std::string_view json_type, std::string_view word, std::string_view text);
@@ -36,7 +40,7 @@ class EventHandler {
   void cat(const std::string& path);
   void say_time(std::string_view format);
   void run_shell(const std::string& command);
-  void runtime_error(const artifact::Site& site, ValueBytes payload);
+  void runtime_error(const artifact::Site& site, uint32_t program, ValueBytes payload);
   void failed(const Error& error);
 
   const artifact::Meta* meta_;

@@ -63,7 +63,10 @@ class LiveSession : public Session {
   int failure_status() const override { return failure_status_; }
   Result<bool> poll(milliseconds timeout) override;
   Result<> stop() override;
-  int exit_status() const override { return handler_.exit_code.value_or(0); }
+  int exit_status() const override {
+    int status = handler_.exit_code.value_or(0);
+    return status == 0 && options_.fail_on_loss && handler_.losses.any() ? exit_lost : status;
+  }
   int poll_fd() const override { return ring_ ? ring_buffer__epoll_fd(ring_.get()) : -1; }
 
  private:
@@ -93,7 +96,6 @@ class LiveSession : public Session {
   size_t attached_ = 0;
   int failure_status_ = 255;
   bool stopped_ = false;
-  std::vector<uint64_t> lost_;
   uint64_t lost_reported_ = 0;
   Clock::time_point losses_due_{};
   std::vector<size_t> address_maps_;  // maps with user addresses in their keys
@@ -197,7 +199,7 @@ Result<> LiveSession::start() {
     if (holds_user_addresses(*maps_[i].map)) address_maps_.push_back(i);
   // Where it is not to be had, /proc has to do.
   if (shows_user_addresses(artifact_.meta)) static_cast<void>(names_.processes.open());
-  lost_.resize(artifact_.meta.programs.size());
+  handler_.losses.events.resize(artifact_.meta.programs.size());
   AWL_CHECK(open_events());
   if (!options_.dry_run) AWL_CHECK(run_programs(false));
   if (Result<> done = attach_all(); !done) {
@@ -220,13 +222,12 @@ void LiveSession::report_losses(bool final) {
   if (!final && now < losses_due_) return;
   losses_due_ = now + loss_interval;
   uint64_t total = 0;
-  std::vector<size_t> losers;
-  for (size_t i = 0; i < lost_.size(); ++i) {
+  std::vector<uint64_t>& counts = handler_.losses.events;
+  for (size_t i = 0; i < counts.size(); ++i) {
     uint64_t at = artifact_.meta.lost_offset + 8 * i;
     if (at + 8 > loaded_.globals.size()) break;
-    memcpy(&lost_[i], loaded_.globals.data() + at, 8);
-    total += lost_[i];
-    if (lost_[i]) losers.push_back(i);
+    memcpy(&counts[i], loaded_.globals.data() + at, 8);
+    total += counts[i];
   }
   if (total > lost_reported_) {
     uint64_t lost = total - lost_reported_;
@@ -238,11 +239,6 @@ void LiveSession::report_losses(bool final) {
       messages_.plain(fmt::format("Lost {} events", lost));
     }
   }
-  if (!final || total == 0) return;
-  output_.write_through();
-  messages_.warning(fmt::format("Total lost event count: {}", total));
-  if (losers.size() > 1 || artifact_.meta.programs.size() > 1)
-    for (size_t i : losers) messages_.warning(fmt::format("  {} in {}", lost_[i], artifact_.meta.programs[i].probe));
 }
 
 Result<bool> LiveSession::poll(milliseconds timeout) {
@@ -307,9 +303,10 @@ Result<> LiveSession::stop() {
   report_losses(true);
   if (options_.format == Format::text) output_.text() += "\n\n";
   print_all_maps();
+  handler_.losses.stacks = names_.stacks.missing();
+  if (options_.format == Format::json) output_.text() += losses_json(handler_.losses, artifact_.meta);
   output_.write_through();
-  if (size_t lost = names_.stacks.missing())
-    messages_.warning(fmt::format("The frames of {} stacks were lost: too many different stacks came within {} ms.", lost, stacks_interval.count()));
+  say_losses(handler_.losses, artifact_.meta, messages_);
   return {};
 }
 

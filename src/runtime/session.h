@@ -15,6 +15,9 @@
 namespace awl {
 
 enum class Format : uint8_t { text, json };
+// Exit status of a run that lost something, where that is asked for and the program did not give another.
+inline constexpr int exit_lost = 5;
+
 enum class Buffering : uint8_t { line, full, none };
 
 struct SessionOptions {
@@ -34,6 +37,7 @@ struct SessionOptions {
   std::string btf_file;          // instead of the running kernel's BTF; empty: /sys/kernel/btf/vmlinux
   bool dry_run = false;          // start() attaches and says nothing; begin probes do not run
   bool color = false;            // of messages
+  bool fail_on_loss = false;     // a run that lost something ends with exit_lost
 };
 
 class Session {

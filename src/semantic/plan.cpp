@@ -208,10 +208,11 @@ class Planner {
     return index;
   }
 
-  int32_t runtime_error(Span span, std::string_view text, std::string_view helper) {
+  int32_t runtime_error(Span span, std::string_view text, std::string_view helper, int32_t map = -1) {
     artifact::Site site = site_at(span, Action::runtime_error);
     site.text = text;
     site.helper = helper;
+    site.map = map;
     site.args.push_back({"", 0, {artifact::Type{.kind = Kind::integer, .size = 8, .is_signed = true}}});
     site.payload = 8;
     return add_site(span, std::move(site));
@@ -227,7 +228,7 @@ class Planner {
   void update(const ast::Expr& target, Span span) {
     auto* map = std::get_if<ast::MapRef>(&target.node);
     if (!map || !map->keyed) return;
-    unit_->update_sites[&target] = runtime_error(span, full_text, "map_update_elem");
+    unit_->update_sites[&target] = runtime_error(span, full_text, "map_update_elem", unit_->maps.at(map->name).index);
   }
 
   void plan_call(ast::Expr& e, ast::Call& call) {

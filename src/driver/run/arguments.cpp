@@ -56,6 +56,7 @@ Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
     case 'v': session.verbose = true; return true;
     case option_unsafe: session.unsafe = true; return true;
     case option_no_warnings: session.warnings = false; return true;
+    case option_fail_on_loss: session.fail_on_loss = true; return true;
     case option_dry_run: session.dry_run = true; return true;
     case option_btf:
       session.btf_file = text;

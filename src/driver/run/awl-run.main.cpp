@@ -24,6 +24,7 @@ Runs a BPF object that `awl build` made.
         --unsafe         allow programs that change the system
         --no-warnings    no warnings
         --dry-run        stop after attaching
+        --fail-on-loss   end with status 5 when something was lost: events, map updates, parts of strings, stacks
         --btf FILE       kernel types from a file instead of the running kernel
     -h, --help           this text
     -V, --version        version
@@ -35,7 +36,7 @@ constexpr option long_options[] = {
     {"quiet", no_argument, nullptr, 'q'},          {"verbose", no_argument, nullptr, 'v'},
     {"debug", required_argument, nullptr, 'd'},    {"unsafe", no_argument, nullptr, option_unsafe},
     {"dry-run", no_argument, nullptr, option_dry_run}, {"no-warnings", no_argument, nullptr, option_no_warnings},
-    {"btf", required_argument, nullptr, option_btf},
+    {"btf", required_argument, nullptr, option_btf}, {"fail-on-loss", no_argument, nullptr, option_fail_on_loss},
     {"help", no_argument, nullptr, 'h'},           {"version", no_argument, nullptr, 'V'},
     {nullptr, 0, nullptr, 0},
 };

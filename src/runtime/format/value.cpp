@@ -72,7 +72,10 @@ bool append_named(std::string& text, const Type& type, ValueBytes bytes, RenderC
       std::string_view content = string_content(sub(bytes, 0, type.size));
       bool cut = type.truncatable && type.size > 1 && content.size() + 1 >= type.size;
       text += content.substr(0, cut ? type.size - 1 : content.size());
-      if (cut) text += context.trailer;
+      if (cut) {
+        text += context.trailer;
+        ++context.cut;
+      }
       return true;
     }
     case Kind::kstack:

@@ -15,6 +15,7 @@ using ValueBytes = std::span<const uint8_t>;
 struct RenderContext {
   Names& names;
   std::string_view trailer = "..";  // behind a string that str() cut
+  uint64_t cut = 0;                 // how many of those were met
 };
 
 // Up to 8 bytes, little endian, extended by the sign when asked.

@@ -98,7 +98,7 @@ TEST(CommandLine, CheckAndFormatTakeFiles) {
 
 TEST(CommandLine, EveryOptionIsInTheUsage) {
   for (std::string_view name :
-       {"-e ", "--list", "--pid", "--cmd", "--output", "--format", "-B ", "--quiet", "--verbose", "--warnings", "--no-warnings", "--unsafe", "--dry-run",
+       {"-e ", "--list", "--pid", "--cmd", "--output", "--format", "-B ", "--quiet", "--verbose", "--warnings", "--no-warnings", "--unsafe", "--dry-run", "--fail-on-loss",
         "--probe-filter", "--traceable-functions", "--no-feature", "--btf", "-I ", "--include", "--info", "--help", "--version", "--debug", "--emit-elf",
         "--emit-llvm", "--verify-llvm-ir", "--mode", "--fmt", "-i "})
     EXPECT_THAT(std::string(usage_text), HasSubstr(std::string(name)));
