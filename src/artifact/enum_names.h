@@ -27,8 +27,8 @@ static_assert(action_names.size() == static_cast<size_t>(Action::runtime_error) 
 
 inline constexpr auto param_kind_names =
     std::to_array<std::string_view>({"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count",
-                                     "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text"});
-static_assert(param_kind_names.size() == static_cast<size_t>(ParamKind::option_text) + 1);
+                                     "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text", "option_flag"});
+static_assert(param_kind_names.size() == static_cast<size_t>(ParamKind::option_flag) + 1);
 
 constexpr std::span<const std::string_view> enum_names(Kind) { return kind_names; }
 constexpr std::span<const std::string_view> enum_names(StackMode) { return stack_mode_names; }

@@ -149,6 +149,11 @@ class Recorder : public Emit {
     for (Value v : args) text += (text.empty() ? "" : ", ") + name(v);
     return made(fmt::format("call {}({})", function, text), 64);
   }
+  void part(const Code& code) override {
+    line("part {");
+    inside(code);
+    line("}");
+  }
   void leave_loop() override { line("break"); }
   void next_turn() override { line("continue"); }
   void leave(Value result) override { line(result ? fmt::format("leave {}", name(result)) : "leave"); }

@@ -85,7 +85,11 @@ void Checker::expr(ast::Expr& e, bool assigned) {
                  [&](ast::SizeOf& n) { size_of(n); },
                  [&](ast::OffsetOf& n) { offset_of(e, n); },
                  [&](ast::TypeOf&) { diagnostics_->report<Diag::typeof_argument>(e.span); },
-                 [&](ast::TypeInfo&) { diagnostics_->report<Diag::typeinfo_disabled>(e.span); },
+                 [&](ast::TypeInfo& n) {
+                   if (unit_->config.unstable_typeinfo == "error") diagnostics_->report<Diag::typeinfo_disabled>(e.span);
+                   else if (n.type) type_name(*n.type, nullptr);
+                   else expr(*n.operand);
+                 },
                  [&](ast::BlockExpr& n) {
                    statements(n.statements);
                    if (n.value) expr(*n.value, assigned);
