@@ -266,6 +266,7 @@ void Checker::type_name(const ast::TypeName& name, Type resolved) {
   }
   if (resolved) return;
   Diagnostic& d = diagnostics_->report<Diag::unknown_type>(name.span, name.name);
+  if (Result<const btf*> kernel = unit_->host->kernel_btf(); !kernel) d.hint(kernel.error().text());
   for (std::string_view prefix : {"struct ", "union "})
     if (name.name.starts_with(prefix)) suggest(d, std::string_view(name.name).substr(prefix.size()), unit_->types.structure_names(), prefix);
 }

@@ -230,7 +230,7 @@ class Planner {
     auto [first, last] = places_.equal_range({span.begin, span.end});
     for (auto it = first; it != last; ++it) {
       const artifact::Site& other = meta_->sites[static_cast<size_t>(it->second)];
-      if (other.action == site.action && other.text == site.text && other.args == site.args && other.payload == site.payload && other.map == site.map && other.top == site.top && other.div == site.div && other.line == site.line) return it->second;
+      if (other.action == site.action && other.text == site.text && other.helper == site.helper && other.args == site.args && other.payload == site.payload && other.map == site.map && other.top == site.top && other.div == site.div && other.line == site.line) return it->second;
     }
     int32_t index = static_cast<int32_t>(meta_->sites.size());
     places_.emplace(std::pair{span.begin, span.end}, index);
