@@ -89,6 +89,7 @@ void fields(V& v, Param& p) {
   v("offset", p.offset);
   v("size", p.size);
   v("text", p.text);
+  v("description", p.description);
 }
 template <typename V>
 void fields(V& v, Need& n) {

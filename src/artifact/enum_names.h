@@ -27,7 +27,7 @@ static_assert(action_names.size() == static_cast<size_t>(Action::runtime_error) 
 
 inline constexpr auto param_kind_names =
     std::to_array<std::string_view>({"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count",
-                                     "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text", "kernel_fact"});
+                                     "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text", "option_flag", "kernel_fact"});
 static_assert(param_kind_names.size() == static_cast<size_t>(ParamKind::kernel_fact) + 1);
 
 constexpr std::span<const std::string_view> enum_names(Kind) { return kind_names; }

@@ -75,6 +75,8 @@ std::string param_line(const Param& param) {
   std::string line = fmt::format("  {}", enum_name(param.kind));
   if (!param.name.empty()) line += " " + param.name;
   if (param.kind == ParamKind::positional_number || param.kind == ParamKind::positional_text) line += fmt::format(" ${}", param.index);
+  bool option = param.kind == ParamKind::option_number || param.kind == ParamKind::option_text || param.kind == ParamKind::option_flag;
+  if (option) line += " = " + quoted(param.text) + (param.description.empty() ? "" : ": " + quoted(param.description));
   return line + fmt::format(", {} bytes at {}\n", param.size, param.offset);
 }
 

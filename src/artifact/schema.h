@@ -140,7 +140,8 @@ enum class ParamKind : uint8_t {
   kernel_symbol,  // u64: address of `name` (kaddr)
   pid_namespace_dev, pid_namespace_ino,  // u64: of the tracer's pid namespace; 0 in the initial one
   feature,      // u64: 1 if the kernel has feature `name` (probes/features.h)
-  option_number, option_text,  // getopt: `name`, default in `text`
+  option_number, option_text,  // getopt: `name`, default in `text`, what it is for in `description`
+  option_flag,  // the same, u64: 0 or 1, "true" or "false" in `text`
   kernel_fact,  // u64: 1 if what `name` says is true of the kernel, see probes/kernel_facts.h
 };
 struct Param {
@@ -148,7 +149,7 @@ struct Param {
   std::string name;
   uint32_t index = 0;  // positional
   uint32_t offset = 0, size = 8;
-  std::string text;
+  std::string text, description;
 };
 
 // What the running kernel must have for a construct of the script: without it nothing is loaded.

@@ -32,6 +32,10 @@ class CallCheck {
 
   // The language's type of a value out of the context (a row that returns one: retval, ctx).
   virtual Type context_type(const ContextType& type) = 0;
+  // The name of the probe that runs, as `probe` shows it; nothing where one program runs for several targets.
+  virtual std::optional<std::string> probe_name() = 0;
+  // An option of the script's own (getopt): what was said of it first, here or elsewhere.
+  virtual const artifact::Param& program_option(const artifact::Param& option) = 0;
   // Whether the map that argument i names has explicit keys.
   virtual bool keyed_map(size_t i) = 0;
 
@@ -68,6 +72,10 @@ class CallLower {
   // Asynchronous rows: sends the event of this call's site, with the call's last arguments as the site lists them. With `fill` given the
   // payload is stored by it instead.
   virtual void send_event(const std::function<void(Value payload)>& fill = {}) = 0;
+  // Warns at run time with the text that planning gave for this call (PlanCall::runtime_error); `code` is what a helper answered.
+  virtual void runtime_error(Value code) = 0;
+  // For helpers that read memory: warns under -k where `code`, the answer, is an error. Gives the code back.
+  virtual Value check_read(Value code, bool user) = 0;
   // An argument converted to type `to` and written to memory.
   virtual void into(size_t i, Type to, Value destination) = 0;
   // Index into Meta::strings of a text that planning added.
@@ -98,6 +106,8 @@ enum class BuiltinFlag : uint16_t {
   arguments = 64,     // `args`: its value is Context::args, a program made for several matches is split where they differ
   names_target = 128,  // `probe`: differs from match to match, so a program for several matches reads the attach cookie
   needs_probe = 256,   // looks at the context or the target of the probe: not in functions of the script
+  late = 1024,         // constant() only where a value is asked for when compiling; elsewhere the call stays and is answered when the program runs
+  asks_types = 512,    // constant() looks at types: it is asked when they have settled
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
 constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
@@ -105,7 +115,7 @@ constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & u
 struct Builtin {
   std::string_view name;
   // Overloads separated by " | ". Parameter types: int (any integer), uint64 ..., string, pointer, any, map, "literal string",
-  // "literal int", type name (`struct x`, which need not exist), mode (a bare word), variable (a scratch variable that is set), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
+  // "literal int", type name (`struct x`, which need not exist), constant (known when compiling, sizes and types included), mode (a bare word), variable (a scratch variable that is set), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
   // is among the alternatives is taken as its text; `= x` optional; `...` any further. E.g. "str(pointer|int address, int length = max) -> string".
   std::string_view signature;
   std::string_view doc;
@@ -114,6 +124,9 @@ struct Builtin {
   artifact::Action action = artifact::Action::printf;  // async rows
   // The result's type where the signature cannot say it. Runs in every round of inference: must not report.
   Type (*infer)(CallCheck&) = nullptr;
+  // The literal, or record of literals, in place of a call; null: the call stays. Asked in rounds of inference when the types of the arguments
+  // are known; may report, since a call is replaced once.
+  ast::ExprPtr (*constant)(CallCheck&) = nullptr;
   // What the signature cannot say about the arguments. Runs once, after inference.
   void (*check)(CallCheck&) = nullptr;
   // Planning: what the run side must provide (parameters) or know (the site's text, map, top...).
@@ -132,6 +145,7 @@ class PlanCall {
   virtual uint32_t string(std::string_view text) = 0;      // index into Meta::strings
   virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
   virtual void need(Feature feature, std::string_view construct) = 0;  // of the kernel: see artifact::Need
+  virtual void runtime_error(std::string_view text) = 0;   // what CallLower::runtime_error warns with
   virtual int32_t map_index(size_t arg) = 0;               // of a map argument
   virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
@@ -142,6 +156,9 @@ const Builtin* find_builtin(std::string_view name);
 // Whether the name is a builtin that may be written without parentheses: what parse() wants to know to tell `(pid) * 2` from a cast.
 bool is_value_builtin(std::string_view name);
 
+// A word of the command line read as an integer literal (decimal or 0x, with or without `-`); nothing if it is none.
+std::optional<ast::Integer> parameter_number(std::string_view text);
+
 // A signature taken apart.
 struct Parameter {
   std::string_view type, name;
@@ -151,6 +168,6 @@ struct Signature {
   std::vector<Parameter> parameters;
   std::string_view result;  // empty: none
 };
-std::vector<Signature> signatures(const Builtin& builtin);
+const std::vector<Signature>& signatures(const Builtin& builtin);  // taken apart once
 
 }  // namespace awl

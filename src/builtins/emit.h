@@ -116,6 +116,9 @@ class Emit {
   // Calls the BPF function `name` of this program, made by `body` at its first call. Arguments are integers (64 bits in the body) or addresses; the result
   // has 64 bits. In the body nothing may be used of what is around it, and leave() returns from the function.
   virtual Value subprogram(std::string_view name, std::span<const Value> args, const std::function<void(std::span<const Value> params)>& body) = 0;
+  // Code that runs here, once, and may be compiled as a function beside the program: what is too long for one is cut into such parts. All verbs work in it
+  // as outside; leave_loop() and next_turn() only for loops that it has itself.
+  virtual void part(const Code& code) { code(); }
   // Calls a function of an object that is linked to this one later. Arguments are integers or addresses, `parameters` their types; `result` none: nothing
   // comes back, else an integer or pointer of its width.
   virtual Value external(std::string_view name, std::span<const Value> args, std::span<const Type> parameters, Type result) = 0;

@@ -72,11 +72,8 @@ void check_print(CallCheck& c) {
     Type t = c.type(0);
     if (map_argument(c.arg(0)) && t && (t->kind == Kind::hist || t->kind == Kind::lhist || t->kind == Kind::tseries))
       c.diagnostics().report<Diag::print_element>(c.arg(0).span, TypeTable::text(t));
-    if (t && t->kind == Kind::none) c.diagnostics().report<Diag::not_printable>(c.arg(0).span, TypeTable::text(t));
     return;
   }
-  for (size_t i = 1; i < c.count(); ++i)
-    if (!c.integer(i)) c.diagnostics().report<Diag::print_literal>(c.arg(i).span);
   if (c.count() > 1 && c.type(0) && c.type(0)->kind == Kind::stats) c.diagnostics().report<Diag::print_ignored>(c.expr().span);
 }
 

@@ -167,11 +167,18 @@ const Builtin rows[] = {
      .lower = [](Emit& e, CallLower&) { return e.resize(e.resize(e.helper(BPF_FUNC_get_prandom_u32, {}, Effect::reads), 32, false), 64, false); }},
     {.name = "cpid",
      .signature = "cpid() -> uint64",
-     .doc = "Process id of the child that -c started; 0 without.",
+     .doc = "Process id of the child that -c started; 0 without, with a warning.",
      .example = "begin { print(cpid) }",
      .flags = BuiltinFlag::variable,
-     .plan = [](CallCheck&, PlanCall& plan) { plan.param({.kind = ParamKind::child_pid}); },
-     .lower = [](Emit& e, CallLower& c) { return e.param(c.param(ParamKind::child_pid, "")); }},
+     .plan = [](CallCheck&, PlanCall& plan) {
+       plan.param({.kind = ParamKind::child_pid});
+       plan.runtime_error("No child command (`-c`); cpid is zero");
+     },
+     .lower = [](Emit& e, CallLower& c) {
+       Value child = e.param(c.param(ParamKind::child_pid, ""));
+       e.branch(e.compare(Compare::eq, child, e.imm(0)), [&] { c.runtime_error(e.imm(0)); }, {}, false);
+       return child;
+     }},
     {.name = "signal",
      .signature = "signal(int signal) | signal(literal string signal)",
      .doc = "Sends a signal, by number or name, to the current process.",

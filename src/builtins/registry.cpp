@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
+#include <unordered_map>
 
 #include "builtins/rows.h"
 
@@ -9,7 +11,7 @@ namespace {
 
 std::vector<const Builtin*> collect() {
   std::vector<const Builtin*> rows;
-  for (auto family : {process_rows(), time_rows(), context_rows(), string_rows(), text_rows(), stack_rows(), output_rows(), map_rows(), aggregation_rows(), query_rows()})
+  for (auto family : {process_rows(), time_rows(), context_rows(), string_rows(), text_rows(), stack_rows(), output_rows(), map_rows(), aggregation_rows(), compile_time_rows(), query_rows()})
     for (const Builtin& row : family) rows.push_back(&row);
   std::ranges::sort(rows, {}, &Builtin::name);
   return rows;
@@ -76,8 +78,11 @@ bool is_value_builtin(std::string_view name) {
   return builtin && (builtin->flags & BuiltinFlag::variable);
 }
 
-std::vector<Signature> signatures(const Builtin& builtin) {
-  std::vector<Signature> result;
+const std::vector<Signature>& signatures(const Builtin& builtin) {
+  static std::unordered_map<const Builtin*, std::vector<Signature>> known;
+  auto [found, fresh] = known.try_emplace(&builtin);
+  std::vector<Signature>& result = found->second;
+  if (!fresh) return result;
   std::string_view text = builtin.signature;
   while (!text.empty()) {
     size_t bar = text.find(" | ");
@@ -101,6 +106,19 @@ std::optional<std::string> literal_string(const ast::Expr& e) {
 
 std::optional<int64_t> CallCheck::integer(size_t i) { return literal_integer(arg(i)); }
 std::optional<std::string> CallCheck::string(size_t i) { return literal_string(arg(i)); }
+
+std::optional<ast::Integer> parameter_number(std::string_view text) {
+  bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  int base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) base = 16, text.remove_prefix(2);
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (!negative) return ast::Integer{value};
+  if (value > uint64_t{1} << 63) return std::nullopt;
+  return ast::Integer{~value + 1, value != 0};
+}
 
 std::string_view mode_word(const ast::Expr& argument) {
   if (auto* identifier = std::get_if<ast::Identifier>(&argument.node)) return identifier->name;

@@ -58,7 +58,7 @@ void lower_str(Emit& e, CallLower& c) {
   if (!literal) length = bounded(e, c, 1, capacity);
   if (c.padded()) e.zero(to, capacity);
   else if (!literal || capacity == 1) e.store(to, e.imm(0, 8));
-  e.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str, {to, e.resize(length, 32, false), from});
+  c.check_read(e.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str, {to, e.resize(length, 32, false), from}), user);
 }
 
 Type buf_type(CallCheck& c) {
@@ -88,7 +88,7 @@ void lower_buf(Emit& e, CallLower& c) {
   bool user = space_of(c, source) == AddressSpace::user;
   if (c.padded()) e.zero(to, c.type()->size);
   e.store(to, e.resize(length, 32, false), 0);
-  e.helper(user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel, {e.offset(to, uint64_t{4}), e.resize(length, 32, false), from});
+  c.check_read(e.helper(user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel, {e.offset(to, uint64_t{4}), e.resize(length, 32, false), from}), user);
 }
 
 void check_buf(CallCheck& c) {

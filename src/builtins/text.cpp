@@ -8,7 +8,6 @@
 
 #include "base/diag/builtins.h"
 #include "base/diag/imports.h"
-#include "base/diag/statements.h"
 #include "builtins/rows.h"
 #include "builtins/system_calls.h"
 
@@ -40,7 +39,7 @@ Value read_text(Emit& e, CallLower& c, size_t i, Value to, uint32_t size) {
   Value from = is_pointer(t) ? c.value64(i) : e.resize(c.address(i), 64, false);
   bool user = is_pointer(t) && space_of(c, t) == AddressSpace::user;
   e.store(to, e.imm(0, 8));
-  Value taken = e.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str, {to, e.imm(size, 32), from});
+  Value taken = c.check_read(e.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str, {to, e.imm(size, 32), from}), user);
   Value length = e.opaque(e.binary(Op::sub, taken, e.imm(1)));
   return e.select(e.compare(Compare::ult, length, e.imm(size)), length, e.imm(0));
 }
@@ -286,18 +285,6 @@ const Builtin rows[] = {
      .example = "tracepoint:raw_syscalls:sys_enter { @[syscall_name(args.id)] = count() }",
      .infer = name_type,
      .lower_into = [](Emit& e, CallLower& c) { lower_name(e, c, system_call_names(), false); }},
-    {.name = "static_assert",
-     .signature = "static_assert(any condition, literal string message)",
-     .doc = "Ends compilation with the message unless the condition, which must be known then, is true.",
-     .example = "begin { static_assert(1 < 2, \"order\") }",
-     .flags = BuiltinFlag::no_value,
-     .check = [](CallCheck& c) {
-       auto* boolean = std::get_if<ast::Boolean>(&c.arg(0).node);
-       auto integer = c.integer(0);
-       if (!boolean && !integer) c.diagnostics().report<Diag::comptime>(c.arg(0).span);
-       else if (boolean ? !boolean->value : *integer == 0) c.diagnostics().report<Diag::static_assert_failed>(c.expr().span, c.string(1).value_or(""));
-     },
-     .lower = [](Emit&, CallLower&) { return Value{}; }},
     {.name = "assert_str",
      .signature = "assert_str(any value)",
      .doc = "Ends compilation unless the value is a string, an array of bytes or a pointer to bytes.",
@@ -305,12 +292,6 @@ const Builtin rows[] = {
      .flags = BuiltinFlag::no_value,
      .check = check_text,
      .lower = [](Emit&, CallLower&) { return Value{}; }},
-    {.name = "default_str_length",
-     .signature = "default_str_length() -> int64",
-     .doc = "The setting max_strlen.",
-     .example = "begin { print(default_str_length) }",
-     .flags = BuiltinFlag::variable,
-     .lower = [](Emit& e, CallLower& c) { return e.imm(c.config().max_strlen); }},
 };
 
 }  // namespace

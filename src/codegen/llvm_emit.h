@@ -68,6 +68,7 @@ class LlvmEmit final : public Emit {
   void each(Value map, const std::function<void(Value, Value)>& body) override;
   Value subprogram(std::string_view name, std::span<const Value> args, const std::function<void(std::span<const Value>)>& body) override;
   Value external(std::string_view name, std::span<const Value> args, std::span<const Type> parameters, Type result) override;
+  void part(const Code& code) override;
   void leave_loop() override;
   void next_turn() override;
   void leave(Value result) override;
@@ -90,7 +91,7 @@ class LlvmEmit final : public Emit {
     llvm::DISubprogram* subprogram = nullptr;
     llvm::BasicBlock *entry = nullptr, *exit = nullptr;
     llvm::AllocaInst* result = nullptr;
-    bool callback = false, leaves = false;
+    bool callback = false, leaves = false, by_kernel = false;
     std::vector<LoopBlocks> loops;
     llvm::BasicBlock* resume = nullptr;  // where it goes on
     llvm::DebugLoc place;
@@ -129,6 +130,7 @@ class LlvmEmit final : public Emit {
   bool take_scratch(llvm::Function& function, llvm::Argument* scratch);
   llvm::Value* left_flag();
   void leave_if_left();
+  void leave_if(llvm::Value* left);
   // llvm_loops.cpp
   llvm::Value* has_iterators(uint32_t feature_param);
   void destroy_iterator(const LoopBlocks& loop);
@@ -151,13 +153,14 @@ class LlvmEmit final : public Emit {
   uint32_t scratch_used_ = 0;
   llvm::AllocaInst* result_ = nullptr;
   llvm::Value* left_ = nullptr;       // whether leave() was met in a callback
-  bool callback_ = false;             // a callback is being filled in
+  bool callback_ = false;             // a callback is being filled in: what belongs to the function around it
+  bool by_kernel_ = false;            // the kernel calls it (or a callback around it), not the function around it
   bool leaves_ = false;               // callbacks: leave() was met
   std::vector<Frame> frames_;         // the functions around the one that is being filled in, outermost first
   llvm::BasicBlock* main_entry_ = nullptr;
   llvm::Value* context_argument_ = nullptr;
   std::map<std::string, Subprogram, std::less<>> subprograms_;
-  uint32_t callbacks_ = 0;
+  uint32_t callbacks_ = 0, parts_ = 0;
   std::map<const llvm::BasicBlock*, llvm::BasicBlock*> iterator_starts_;  // first block of a loop with an iterator -> the block before the iterator is made
   llvm::ConstantInt* usual_result_ = nullptr;  // for a run that finds no scratch area
 };

@@ -35,7 +35,7 @@ void replace_in(llvm::Function& function, llvm::Value* value, llvm::Value* by) {
 }  // namespace
 
 void LlvmEmit::begin_function(const std::string& name, llvm::ArrayRef<llvm::Type*> arguments, bool callback) {
-  frames_.push_back({function_, subprogram_, entry_, exit_, result_, callback_, leaves_, std::move(loops_), ir_.GetInsertBlock(), ir_.getCurrentDebugLocation()});
+  frames_.push_back({function_, subprogram_, entry_, exit_, result_, callback_, leaves_, by_kernel_, std::move(loops_), ir_.GetInsertBlock(), ir_.getCurrentDebugLocation()});
   llvm::FunctionType* type = llvm::FunctionType::get(ir_.getInt64Ty(), arguments, false);
   function_ = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, object_.module);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
@@ -44,6 +44,7 @@ void LlvmEmit::begin_function(const std::string& name, llvm::ArrayRef<llvm::Type
   for (llvm::Type* argument : arguments) types.push_back(argument->isPointerTy() ? object_.debug.pointer(nullptr) : object_.debug.integer(8, false));
   subprogram_ = object_.debug.local_function(*function_, place_, object_.debug.integer(8, true), types);
   callback_ = callback;
+  by_kernel_ = by_kernel_ && callback;
   leaves_ = false;
   loops_.clear();
   exit_ = nullptr;
@@ -72,6 +73,7 @@ llvm::Function* LlvmEmit::end_function() {
   result_ = outer.result;
   callback_ = outer.callback;
   leaves_ = outer.leaves;
+  by_kernel_ = outer.by_kernel;
   loops_ = std::move(outer.loops);
   ir_.SetInsertPoint(outer.resume);
   ir_.SetCurrentDebugLocation(outer.place);
@@ -128,8 +130,8 @@ void LlvmEmit::leave(Value result) {
   for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) destroy_iterator(*loop);
   if (root) {
     leaves_ = true;
-    ir_.CreateStore(ir_.getInt64(1), left_flag());
-    ir_.CreateStore(ir_.getInt64(1), result_);  // ends the kernel's loop
+    if (by_kernel_) ir_.CreateStore(ir_.getInt64(1), left_flag());
+    ir_.CreateStore(ir_.getInt64(1), result_);  // ends the kernel's loop, or tells the caller
   }
   ir_.CreateBr(exit_);
   ir_.SetInsertPoint(block("dropped"));
@@ -137,10 +139,13 @@ void LlvmEmit::leave(Value result) {
 
 // Behind a call whose callback may have met leave().
 void LlvmEmit::leave_if_left() {
+  leave_if(ir_.CreateLoad(ir_.getInt64Ty(), left_flag()));
+}
+
+void LlvmEmit::leave_if(llvm::Value* left) {
   llvm::BasicBlock *out = block("out"), *stay = block("stay");
-  ir_.CreateCondBr(ir_.CreateIsNotNull(ir_.CreateLoad(ir_.getInt64Ty(), left_flag())), out, stay);
+  ir_.CreateCondBr(ir_.CreateIsNotNull(left), out, stay);
   ir_.SetInsertPoint(out);
-  if (!callback_) ir_.CreateStore(ir_.getInt64(0), left_flag());
   for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) destroy_iterator(*loop);
   if (callback_) {
     leaves_ = true;
@@ -154,6 +159,7 @@ void LlvmEmit::each(Value map, const std::function<void(Value, Value)>& body) {
   llvm::Type* pointer = ir_.getPtrTy();
   llvm::Value* which = raw(map);
   begin_function(object_.meta.programs.at(program_).elf_name + "_each" + std::to_string(++callbacks_), {pointer, pointer, pointer, pointer}, true);
+  by_kernel_ = true;
   llvm::Function* callback = function_;
   LoopBlocks blocks{block("next"), block("stop")};
   loops_ = {blocks};
@@ -171,6 +177,18 @@ void LlvmEmit::each(Value map, const std::function<void(Value, Value)>& body) {
   if (left) ir_.CreateStore(ir_.getInt64(0), left_flag());
   call(BPF_FUNC_for_each_map_elem, {which, callback, state, ir_.getInt64(0)}, ir_.getInt64Ty(), Effect::full);
   if (left) leave_if_left();
+}
+
+void LlvmEmit::part(const Code& code) {
+  begin_function(object_.meta.programs.at(program_).elf_name + "_part" + std::to_string(++parts_), {ir_.getPtrTy()}, true);
+  llvm::Function* made = function_;
+  code();
+  ir_.CreateBr(exit_);
+  bool left = leaves_;
+  end_function();
+  llvm::CallInst* result = ir_.CreateCall(made, {pass_outer_values(*made, made->getArg(0))});
+  result->setDoesNotThrow();
+  if (left) leave_if(result);
 }
 
 Value LlvmEmit::subprogram(std::string_view name, std::span<const Value> args, const std::function<void(std::span<const Value>)>& body) {

@@ -36,6 +36,8 @@ class RowLowering : public CallLower {
   void probe_read(Value destination, uint32_t size, Value from, AddressSpace space) override {
     l_->probe_read(destination, size, from, space == AddressSpace::user);
   }
+  void runtime_error(Value code) override { l_->runtime_error(Lowering::site_of(l_->unit.call_sites, expr_), code); }
+  Value check_read(Value code, bool user) override { return l_->check_read(code, user); }
   void send_event(const std::function<void(Value)>& fill) override { l_->send_call(*call_, fill); }
   uint32_t string_index(std::string_view text) override {
     auto& strings = l_->unit.meta.strings;

@@ -32,6 +32,7 @@ uint64_t literal_bits(uint64_t value, unsigned bits) { return bits >= 64 ? value
 Value Lowering::scalar(const ast::Expr& e) {
   using namespace ast;
   using artifact::ParamKind;
+  ReadPlace read_place(*this, e);
   if (is_aggregation(e.type) && std::holds_alternative<MapRef>(e.node)) return merged(map_info(e), key(e));
   unsigned bits = bits_of(e.type);
   return std::visit(
@@ -138,7 +139,7 @@ Value Lowering::bit_field(Place from, Type structure, const Member& member, Type
   Value word = emit.slot(8), size = emit.field_fact(structure, member, Fact::size);
   emit.store(word, emit.imm(0));
   uint32_t helper = from.memory == Memory::user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel;
-  emit.helper(helper, {word, emit.resize(size, 32, false), emit.resize(from.address, 64, false)});
+  check_read(emit.helper(helper, {word, emit.resize(size, 32, false), emit.resize(from.address, 64, false)}), from.memory == Memory::user);
   Value left = emit.binary(Op::shl, emit.load(word, 64), emit.field_fact(structure, member, Fact::left_shift));
   bool is_signed = type->is_signed && type->kind != Kind::boolean;
   Value v = emit.binary(is_signed ? Op::ashr : Op::lshr, left, emit.field_fact(structure, member, Fact::right_shift));
@@ -216,6 +217,7 @@ Place Lowering::place(const ast::Expr& e) {
 
 Value Lowering::address(const ast::Expr& e) {
   using namespace ast;
+  ReadPlace read_place(*this, e);
   if (auto* node = std::get_if<Variable>(&e.node)) return variable(node->name);
   if (std::holds_alternative<MapRef>(e.node) && !is_aggregation(e.type)) return map_address(e);
   if (auto* node = std::get_if<String>(&e.node)) {
@@ -262,6 +264,7 @@ void Lowering::discard(const ast::Expr& e) {
 
 void Lowering::into(const ast::Expr& e, Type to, Value to_address, bool pad) {
   using namespace ast;
+  ReadPlace read_place(*this, e);
   if (is_scalar(to)) {
     store_scalar(to_address, number(e, to), to);
     return;

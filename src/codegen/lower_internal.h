@@ -60,6 +60,9 @@ class Lowering {
   Value read_scalar(Place from, Type t);
   void read(Place from, Type from_type, Type to_type, Value to, bool pad, bool source_padded);
   void probe_read(Value to, uint32_t size, Value from, bool user);
+  // What a helper that reads memory answered; under -k an error is reported at the place of the expression that is being evaluated.
+  Value check_read(Value code, bool user);
+  void absent(const ast::Expr& map);  // under -k: the element is not there
   void literal(std::string_view text, uint32_t size, Value to);
   bool is_padded(const ast::Expr& e);
   Memory memory_of(Type pointer);
@@ -119,6 +122,8 @@ class Lowering {
 
   // --- statements (lower_statements.cpp) ---
   void block(const std::vector<ast::StmtPtr>& statements);
+  void run(std::span<const ast::StmtPtr> statements);
+  void unroll(const ast::Unroll& node);
   void statement(const ast::Stmt& s);
   void assign(const ast::Stmt& s, const ast::Assign& assign);
   void make_variables(const std::map<std::string, VariableInfo>& variables, const ast::Block& body);
@@ -144,6 +149,19 @@ class Lowering {
   Value current_task_group();
 
   void endless(const ast::Stmt& s, const ast::Block& body, const Emit::Yield& next, const Emit::Code& turn, Value counter = {});
+
+  // The sites for unreadable memory of the innermost expression that is being evaluated.
+  class ReadPlace {
+   public:
+    ReadPlace(Lowering& lowering, const ast::Expr& e);
+    ReadPlace(const ReadPlace&) = delete;
+    ~ReadPlace();
+
+   private:
+    Lowering* lowering_;
+    Unit::ReadSites before_;
+  };
+  Unit::ReadSites read_sites_;
 
   std::map<std::string, Value> variables_;
   const FunctionInstance* function_ = nullptr;  // its body is lowered

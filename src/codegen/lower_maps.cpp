@@ -48,7 +48,10 @@ Value Lowering::map_scalar(const ast::Expr& e) {
   Value element = find(info, key(e));
   return emit.choose(
       emit.compare(Compare::ne, element, emit.null()), [&] { return convert(load_scalar(element, info.value), info.value, e.type); },
-      [&] { return emit.imm(0, bits_of(e.type)); });
+      [&] {
+        absent(e);
+        return emit.imm(0, bits_of(e.type));
+      });
 }
 
 // Where the element is, or zeros.
@@ -57,7 +60,10 @@ Value Lowering::map_address(const ast::Expr& e) {
   const artifact::Map& where = stored(info);
   if (where.storage == Storage::global) return emit.global(where.offset);
   Value element = find(info, key(e));
-  return emit.choose(emit.compare(Compare::ne, element, emit.null()), [&] { return element; }, [&] { return emit.zeros(info.value->size); });
+  return emit.choose(emit.compare(Compare::ne, element, emit.null()), [&] { return element; }, [&] {
+    absent(e);
+    return emit.zeros(info.value->size);
+  });
 }
 
 Value Lowering::map_result(Value code) { return emit.resize(emit.resize(code, 32, true), 64, true); }
@@ -112,6 +118,7 @@ Value Lowering::modify_map(const ast::Expr& target, const std::function<Value(Va
         return want_old ? old : changed;
       },
       [&] {
+        absent(target);
         Value old = emit.imm(0, bits_of(info.value)), changed = change(old);
         Value made = emit.slot(info.value->size);
         store_scalar(made, changed, info.value);
@@ -135,6 +142,7 @@ void Lowering::add_to_map(const ast::Expr& target, Value amount) {
     emit.branch(
         emit.compare(Compare::ne, element, emit.null()), [&] { emit.atomic_add(element, amount); },
         [&] {
+          absent(target);
           Value made = emit.slot(8);
           emit.store(made, amount);
           update(target, info, at, made, BPF_ANY);

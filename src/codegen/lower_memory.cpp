@@ -42,8 +42,25 @@ Value Lowering::convert(Value v, Type from, Type to) {
 }
 
 void Lowering::probe_read(Value to, uint32_t size, Value from, bool user) {
-  emit.helper(user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel, {to, emit.imm(size, 32), emit.resize(from, 64, false)});
+  check_read(emit.helper(user ? BPF_FUNC_probe_read_user : BPF_FUNC_probe_read_kernel, {to, emit.imm(size, 32), emit.resize(from, 64, false)}), user);
 }
+
+Lowering::ReadPlace::ReadPlace(Lowering& lowering, const ast::Expr& e) : lowering_(&lowering), before_(lowering.read_sites_) {
+  if (lowering.unit.read_sites.empty()) return;
+  if (auto found = lowering.unit.read_sites.find(&e); found != lowering.unit.read_sites.end()) lowering.read_sites_ = found->second;
+}
+
+Lowering::ReadPlace::~ReadPlace() { lowering_->read_sites_ = before_; }
+
+Value Lowering::check_read(Value code, bool user) {
+  int32_t site = user ? read_sites_.user : read_sites_.kernel;
+  if (site < 0) return code;
+  Value answer = map_result(code);
+  emit.branch(emit.compare(Compare::slt, answer, emit.imm(0)), [&] { runtime_error(site, answer); }, {}, false);
+  return code;
+}
+
+void Lowering::absent(const ast::Expr& map) { runtime_error(site_of(unit.lookup_sites, &map), emit.imm(0)); }
 
 Value Lowering::read_scalar(Place from, Type t) {
   if (from.memory == Memory::own || from.memory == Memory::direct) return load_scalar(from.address, t);
@@ -88,8 +105,9 @@ void Lowering::read(Place from, Type from_type, Type to_type, Value to, bool pad
     uint32_t size = std::min(from_type->size, to_type->size);
     if (pad && !source_padded) {
       emit.zero(to, to_type->size);
-      emit.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str,
-                  {to, emit.imm(size, 32), emit.resize(from.address, 64, false)});
+      check_read(emit.helper(user ? BPF_FUNC_probe_read_user_str : BPF_FUNC_probe_read_kernel_str,
+                             {to, emit.imm(size, 32), emit.resize(from.address, 64, false)}),
+                 user);
       return;
     }
     if (from.memory == Memory::own) emit.copy(to, from.address, size);

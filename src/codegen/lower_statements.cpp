@@ -125,10 +125,65 @@ void Lowering::make_variables(const std::map<std::string, VariableInfo>& variabl
 
 Value Lowering::variable(const std::string& name) { return variables_.at(name); }
 
-void Lowering::block(const std::vector<ast::StmtPtr>& statements) {
+void Lowering::run(std::span<const ast::StmtPtr> statements) {
   for (const ast::StmtPtr& s : statements) {
     emit.at(s->span);
     emit.scope([&] { statement(*s); });  // its temporary memory is free afterwards
+  }
+}
+
+namespace {
+
+// A part is long enough that its call does not matter, and short enough for the jumps within a function, which reach 32767 instructions, and for the
+// optimiser, whose time grows faster than the length of a function. A node is about four instructions.
+constexpr uint64_t part_nodes = 1000;
+constexpr uint64_t most_parts = 180;  // the kernel takes 256 functions a program
+
+uint64_t count_nodes(const auto& node) {
+  uint64_t count = 1;
+  ast::for_each_child(node, [&](const auto& child) { count += count_nodes(*child); });
+  return count;
+}
+
+// Whether a statement leaves the turn of a loop around it.
+bool leaves_turn(const ast::Stmt& s) {
+  if (std::holds_alternative<ast::Break>(s.node) || std::holds_alternative<ast::Continue>(s.node)) return true;
+  bool leaves = false;
+  ast::for_each_child(s, Overloaded{[](const ast::ExprPtr&) {}, [&](const ast::StmtPtr& c) { leaves |= leaves_turn(*c); }});
+  return leaves;
+}
+
+}  // namespace
+
+// A long list of statements runs in parts.
+void Lowering::block(const std::vector<ast::StmtPtr>& statements) {
+  std::vector<uint64_t> sizes;
+  uint64_t all = 0;
+  for (const ast::StmtPtr& s : statements) all += sizes.emplace_back(count_nodes(*s));
+  if (all < 2 * part_nodes) return run(statements);
+  uint64_t size = std::max(part_nodes, all / most_parts);
+  std::span<const ast::StmtPtr> rest(statements);
+  for (size_t begin = 0, end = 0; begin < statements.size(); begin = end) {
+    uint64_t sum = 0;
+    auto fits = [&] { return end < statements.size() && sum + sizes[end] <= size && !leaves_turn(*statements[end]); };
+    while (fits()) sum += sizes[end++];
+    std::span<const ast::StmtPtr> some = rest.subspan(begin, end - begin);
+    if (sum > size / 4) emit.part([&] { run(some); });
+    else run(some);
+    if (end == begin) run(rest.subspan(end++, 1));  // long by itself, or leaves a turn
+  }
+}
+
+void Lowering::unroll(const ast::Unroll& node) {
+  uint64_t turns = literal_of(*node.count).value_or(1), size = count_nodes(node.body);
+  bool whole = turns * size < 2 * part_nodes || std::ranges::any_of(node.body.statements, [](const ast::StmtPtr& s) { return leaves_turn(*s); });
+  uint64_t together = whole ? turns : std::max<uint64_t>(1, std::max(part_nodes, turns * size / most_parts) / size);
+  for (uint64_t done = 0; done < turns; done += together) {
+    auto some = [&] {
+      for (uint64_t i = done; i < std::min(done + together, turns); ++i) emit.scope([&] { block(node.body.statements); });
+    };
+    if (whole) some();
+    else emit.part(some);
   }
 }
 
@@ -199,16 +254,6 @@ namespace {
 
 constexpr uint64_t most_work = 16384;         // turns times nodes of the body, where branches pile up
 constexpr uint64_t most_turns_work = 150000;  // the same where they do not: a node is about 4 of the million instructions that a verifier follows
-
-uint64_t count_nodes(const ast::Block& body) {
-  uint64_t count = 0;
-  auto visit = [&](auto&& self, const auto& node) -> void {
-    ++count;
-    ast::for_each_child(node, Overloaded{[&](const ast::ExprPtr& c) { self(self, *c); }, [&](const ast::StmtPtr& c) { self(self, *c); }});
-  };
-  visit(visit, body);
-  return count;
-}
 
 // How deep loops without a known end are nested in a body.
 unsigned endless_depth(const ast::Block& body) {
@@ -318,9 +363,7 @@ void Lowering::statement(const ast::Stmt& s) {
                  [&](const While& n) {
                    endless(s, n.body, [&] { return condition(*n.condition); }, [&] { emit.scope([&] { block(n.body.statements); }); });
                  },
-                 [&](const Unroll& n) {
-                   for (uint64_t i = 0, turns = literal_of(*n.count).value_or(1); i < turns; ++i) emit.scope([&] { block(n.body.statements); });
-                 },
+                 [&](const Unroll& n) { unroll(n); },
                  [&](const Break&) { emit.leave_loop(); },
                  [&](const Continue&) { emit.next_turn(); },
                  [&](const Return& n) { return_statement(n); },

@@ -154,6 +154,11 @@ class Recorder : public Emit {
     for (Value v : args) text += (text.empty() ? "" : ", ") + name(v);
     return made(fmt::format("call external {}({})", function, text), result->size ? result->size * 8 : 64);
   }
+  void part(const Code& code) override {
+    line("part {");
+    inside(code);
+    line("}");
+  }
   void leave_loop() override { line("break"); }
   void next_turn() override { line("continue"); }
   void leave(Value result) override { line(result ? fmt::format("leave {}", name(result)) : "leave"); }

@@ -13,7 +13,6 @@ enum : int {
   option_include,
   option_traceable,
   option_no_feature,
-  option_probe_filter,
   option_emit_elf,
   option_emit_llvm,
   option_verify_ir,
@@ -138,7 +137,6 @@ Result<bool> take_own_option(int code, const char* value, Options& options) {
     case option_include: options.compile.include_files.emplace_back(value); return true;
     case option_traceable: options.run.host.traceable_functions_file = value; return true;
     case option_no_feature: return done(take_no_features(value, options));
-    case option_probe_filter: options.probe_filter = value; return true;
     case option_emit_elf: options.artifact_file = value; return true;
     case option_emit_llvm: options.emit_llvm = value; return true;
     case option_verify_ir: options.verify_ir = true; return true;

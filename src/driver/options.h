@@ -22,7 +22,6 @@ struct Options {
   std::vector<std::string> operands;  // FILE and parameters; build, inspect: FILE; check, fmt: FILES
   std::string artifact_file;        // build -o, --emit-elf
   std::string emit_llvm;            // --emit-llvm: FILE.original.ll, FILE.optimized.ll
-  std::string probe_filter;         // --probe-filter
   bool verify_ir = false;
   bool json = false;                // inspect --json, check --json
   bool in_place = false;            // fmt -i

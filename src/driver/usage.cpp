@@ -12,7 +12,7 @@ const std::string_view usage_text = R"(USAGE:
     awl check [--json] FILE... | -e 'PROGRAM'     all messages about scripts, without running them
     awl fmt [-i] FILE...                          scripts in their usual form; -i changes the files
 
-FILE is a script, or an object that `awl build` made.
+FILE is a script, or an object that `awl build` made. Options of the script itself stand behind `--` (--name=value); `-- --help` lists them.
 
 OPTIONS:
     -e PROGRAM              run this text

@@ -332,6 +332,7 @@ primary:
   | kw_true { $$ = run.expr(@$, Boolean{true}, 0); }
   | kw_false { $$ = run.expr(@$, Boolean{false}, 0); }
   | identifier { $$ = run.expr(@$, Identifier{$1->text}, 0); }
+  | kw_config { $$ = run.expr(@$, Identifier{$1->text}, 0); }
   | variable { $$ = run.expr(@$, Variable{$1->text}, 0); }
   | parameter { $$ = run.expr(@$, Parameter{static_cast<uint32_t>($1->value)}, 0); }
   | map_reference { $$ = std::move($1); }

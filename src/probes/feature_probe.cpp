@@ -131,4 +131,26 @@ bool probe_feature(Feature feature) {
   return has;
 }
 
+// A program that calls the function without arguments is refused in any case: for what it passes where the call itself is allowed.
+bool LinuxHost::may_call(const std::string& section, const std::string& function) {
+  Result<const btf*> types = kernel_btf();
+  const int id = types ? btf__find_by_name_kind(*types, function.c_str(), BTF_KIND_FUNC) : -1;
+  bpf_prog_type type{};
+  bpf_attach_type attach{};
+  const libbpf_print_fn_t print = libbpf_set_print(nullptr);
+  bool known = id >= 0 && libbpf_prog_type_by_name(section.c_str(), &type, &attach) == 0;
+  bool allowed = false;
+  if (known) {
+    const bpf_insn code[] = {{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = BPF_PSEUDO_KFUNC_CALL, .off = 0, .imm = id}, move_imm(BPF_REG_0, 0), leave()};
+    std::string log(1 << 16, '\0');
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .log_level = 1, .log_size = static_cast<uint32_t>(log.size()), .log_buf = log.data());
+    const Descriptor program{bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options)};
+    const int error = errno;
+    // EPERM, or a kernel that knows no such calls, leaves no log at all.
+    allowed = program.fd >= 0 || (error != EPERM && log[0] != '\0' && log.find("is not allowed") == log.npos && log.find("invalid kernel function call") == log.npos && log.find("unknown opcode") == log.npos);
+  }
+  libbpf_set_print(print);
+  return allowed;
+}
+
 }  // namespace awl

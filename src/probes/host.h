@@ -98,6 +98,8 @@ class Host {
   virtual std::vector<std::string> btf_modules() = 0;
   virtual Result<uint64_t> kernel_symbol(const std::string& name) = 0;
   virtual bool has_feature(Feature feature) = 0;  // probed once, when first asked
+  // Whether programs of an ELF section ("kprobe/x", "raw_tp/y") may call a function of the kernel: found out by loading one that does.
+  virtual bool may_call(const std::string& section, const std::string& function) { return section.empty() && function.empty(); }
 
   // --- binaries ---
   // Function symbols of an ELF file (.symtab, .dynsym), sorted by name, duplicates removed.

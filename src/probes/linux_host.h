@@ -40,6 +40,7 @@ class LinuxHost final : public Host {
   Result<std::span<const std::string>> traceable_functions() override;
   Result<uint64_t> kernel_symbol(const std::string& name) override;
   bool has_feature(Feature feature) override;
+  bool may_call(const std::string& section, const std::string& function) override;
 
   Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override;
   Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) override;

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstdarg>
 #include <cstring>
+#include <regex>
 
 #include "probes/features.h"
 #include "runtime/config.h"
@@ -156,6 +157,11 @@ Result<bool> find_matches(LoadedProgram& program, Host& host, const SessionOptio
   } else {
     program.matches = {target};
   }
+  if (!program.matches.empty() && !options.probe_filter.empty()) {
+    const std::regex filter(options.probe_filter);
+    std::erase_if(program.matches, [&](const Target& match) { return !std::regex_search(match.text(), filter); });
+    if (program.matches.empty()) return false;
+  }
   if (!program.matches.empty()) return true;
   std::string text = target.text(), kind(program.provider->name);
   std::string what = text.starts_with(kind + ":") ? kind + " " + text.substr(kind.size() + 1) : text;
@@ -261,7 +267,7 @@ Result<> select_programs(Loaded& loaded, const Meta& meta, Host& host, const Ses
       continue;
     }
     bpf_program__set_autoload(program.program, false);
-    if (missing == "warn")
+    if (missing == "warn" && options.probe_filter.empty())
       messages.warning("Probe has no valid attach points. It is being removed which may cause issues with program behavior.");
   }
   return {};

@@ -43,13 +43,44 @@ Result<uint64_t> positional_number(const Param& param, const SessionOptions& opt
                    "give an integer, or read the parameter with str($N) in the script");
 }
 
-Result<uint64_t> option_number(const Param& param, const SessionOptions& options) {
+// What is given for an option of the script, or its default.
+const std::string& option_value(const Param& param, const SessionOptions& options) {
   auto given = options.named.find(param.name);
-  std::string text = given == options.named.end() ? param.text : given->second;
-  if (text == "true") return uint64_t{1};
-  if (text == "false" || text.empty()) return uint64_t{0};
+  return given == options.named.end() ? param.text : given->second;
+}
+
+Result<uint64_t> option_number(const Param& param, const SessionOptions& options) {
+  const std::string& text = option_value(param, options);
+  if (text == "true" && options.named.contains(param.name))
+    return fail_text(0, fmt::format("program command line option --{} expects an integer (value: {})", param.name, text), fmt::format("give it as --{}=5", param.name));
   if (std::optional<uint64_t> number = parse_number(text)) return *number;
   return fail(0, "program command line option --{} invalid integer (value: {})", param.name, text);
+}
+
+Result<uint64_t> option_flag(const Param& param, const SessionOptions& options) {
+  const std::string& text = option_value(param, options);
+  if (text == "true" || text == "1") return uint64_t{1};
+  if (text == "false" || text == "0") return uint64_t{0};
+  return fail(0, "program command line option --{} expects a boolean (e.g. 'true') (value: {})", param.name, text);
+}
+
+Result<> check_option_text(const Param& param, const SessionOptions& options) {
+  const std::string& text = option_value(param, options);
+  if (text == "true" && options.named.contains(param.name))
+    return fail_text(0, fmt::format("program command line option --{} expects a string (value: {})", param.name, text), fmt::format("give it as --{}=TEXT", param.name));
+  if (text.size() < param.size) return {};
+  return fail_text(0, fmt::format("program command line option --{} is too long: {} bytes, at most {} are possible", param.name, text.size(), param.size - 1),
+                   "raise max_strlen in the script's config block");
+}
+
+bool is_option(const Param& param) { return param.kind == ParamKind::option_number || param.kind == ParamKind::option_text || param.kind == ParamKind::option_flag; }
+
+// The options of a script as `-- --help` lists them.
+std::string list_options(const artifact::Meta& meta) {
+  std::string out = "expected program options:";
+  for (const Param& param : meta.params)
+    if (is_option(param)) out += fmt::format("\n--{}{}{}", param.name, param.description.empty() ? "" : ": ", param.description);
+  return std::ranges::any_of(meta.params, is_option) ? out : "no custom program options defined.";
 }
 
 Result<uint64_t> number_of(const Param& param, const SessionOptions& options, Host& host) {
@@ -76,19 +107,33 @@ Result<uint64_t> number_of(const Param& param, const SessionOptions& options, Ho
       AWL_TRY(holds, kernel_fact(param.name, host));
       return uint64_t{holds};
     }
+    case ParamKind::option_flag: return option_flag(param, options);
     default: return uint64_t{0};
   }
 }
 
 std::string text_of(const Param& param, const SessionOptions& options) {
-  if (param.kind == ParamKind::option_text) {
-    auto given = options.named.find(param.name);
-    return given == options.named.end() ? param.text : given->second;
-  }
+  if (param.kind == ParamKind::option_text) return option_value(param, options);
   return param.index >= 1 && param.index <= options.parameters.size() ? options.parameters[param.index - 1] : "";
 }
 
 }  // namespace
+
+Result<> check_program_options(const artifact::Meta& meta, const SessionOptions& options) {
+  auto known = [&](const std::string& name) { return std::ranges::any_of(meta.params, [&](const Param& p) { return is_option(p) && p.name == name; }); };
+  std::string unknown;
+  bool help = options.named.contains("help") && !known("help");
+  for (const auto& [name, value] : options.named)
+    if (!known(name) && name != "help") unknown += fmt::format("{}--{}", unknown.empty() ? "" : ", ", name);
+  if (!unknown.empty()) return fail_text(0, fmt::format("unexpected program command line options: {}", unknown), list_options(meta));
+  if (help) return fail_text(0, "", list_options(meta));
+  for (const Param& param : meta.params) {
+    if (param.kind == ParamKind::option_number) AWL_CHECK(option_number(param, options));
+    else if (param.kind == ParamKind::option_flag) AWL_CHECK(option_flag(param, options));
+    else if (param.kind == ParamKind::option_text) AWL_CHECK(check_option_text(param, options));
+  }
+  return {};
+}
 
 Result<> fill_params(const artifact::Meta& meta, const SessionOptions& options, Host& host, std::span<uint8_t> block) {
   for (const Param& param : meta.params) {

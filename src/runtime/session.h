@@ -35,6 +35,7 @@ struct SessionOptions {
   std::string verifier_log_file;  // -d verifier
   bool debug_libbpf = false, debug_verifier = false;
   std::string btf_file;          // instead of the running kernel's BTF; empty: /sys/kernel/btf/vmlinux
+  std::string probe_filter;      // a regular expression: of probes other than begin and end only those run whose name it finds; empty: all
   bool dry_run = false;          // start() attaches and says nothing; begin probes do not run
   bool color = false;            // of messages
   bool fail_on_loss = false;     // a run that lost something ends with exit_lost

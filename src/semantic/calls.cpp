@@ -48,7 +48,7 @@ bool fits(Unit& unit, const ast::Expr& argument, std::string_view word) {
   if (word == "literal string") return std::holds_alternative<ast::String>(argument.node);
   if (word == "literal int") return integer_literal(argument) != nullptr;
   if (word == "literal") return is_literal(argument);
-  if (word == "any" || word == "key") return t && t->kind != Kind::none;
+  if (word == "any" || word == "key" || word == "constant") return t && t->kind != Kind::none;
   if (!t) return false;
   if (word == "string") return is_string(t) || t->kind == Kind::probe;
   if (word == "pointer") return is_pointer(t);
@@ -139,15 +139,25 @@ Type named_result(Unit& unit, std::string_view result) {
 
 Type CallView::context_type(const ContextType& type) { return type_of_context(*unit_, type, probe_->context); }
 
+std::optional<std::string> CallView::probe_name() { return probe_->per_target ? std::nullopt : std::optional(probe_->probe_text); }
+
+const artifact::Param& CallView::program_option(const artifact::Param& option) {
+  auto found = std::ranges::find(unit_->program_options, option.name, &artifact::Param::name);
+  if (found == unit_->program_options.end()) found = unit_->program_options.insert(found, option);
+  return *found;
+}
+
 bool CallView::keyed_map(size_t i) {
   auto* map = std::get_if<ast::MapRef>(&arg(i).node);
   auto found = map ? unit_->maps.find(map->name) : unit_->maps.end();
   return found != unit_->maps.end() && found->second.keyed;
 }
 
-bool callable_without_arguments(const Builtin& row) {
-  return std::ranges::any_of(signatures(row), [](const Signature& s) { return takes(s, 0); });
+bool takes_arguments(const Builtin& row, size_t count) {
+  return std::ranges::any_of(signatures(row), [&](const Signature& s) { return takes(s, count); });
 }
+
+bool callable_without_arguments(const Builtin& row) { return takes_arguments(row, 0); }
 
 bool argument_may_be(const Builtin& row, size_t count, size_t i, std::string_view word) {
   for (const Signature& s : signatures(row)) {
@@ -177,7 +187,7 @@ Type result_type(Unit& unit, ProbeInstance& probe, ast::Expr& expr) {
   auto& call = std::get<ast::Call>(expr.node);
   const Builtin& row = *call.builtin;
   if (row.flags & BuiltinFlag::arguments) return probe.context.has_args ? type_of_arguments(unit, probe) : nullptr;
-  std::vector<Signature> all = signatures(row);
+  const std::vector<Signature>& all = signatures(row);
   auto matching = std::ranges::find_if(all, [&](const Signature& s) { return takes(s, call.args.size()); });
   if (matching == all.end()) return nullptr;
   if (row.infer) {
@@ -195,7 +205,7 @@ bool check_signature(Unit& unit, const ast::Expr& expr, const ast::Call& call) {
     diagnostics.report<Diag::unsafe_function>(expr.span, call.name);
     return false;
   }
-  std::vector<Signature> all = signatures(row);
+  const std::vector<Signature>& all = signatures(row);
   std::vector<const Signature*> possible;
   for (const Signature& s : all)
     if (takes(s, call.args.size())) possible.push_back(&s);

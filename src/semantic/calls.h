@@ -19,6 +19,8 @@ class CallView : public CallCheck {
   ast::Expr& expr() override { return *expr_; }
   ast::Call& call() override { return std::get<ast::Call>(expr_->node); }
   Type context_type(const ContextType& type) override;
+  std::optional<std::string> probe_name() override;
+  const artifact::Param& program_option(const artifact::Param& option) override;
   bool keyed_map(size_t i) override;
 
  private:
@@ -43,6 +45,8 @@ Type result_type(Unit& unit, ProbeInstance& probe, ast::Expr& call);
 // Reports what does not fit the row's signature: number and types of arguments, --unsafe. True if all is well.
 bool check_signature(Unit& unit, const ast::Expr& expr, const ast::Call& call);
 
+// Whether a row has a signature with that many arguments.
+bool takes_arguments(const Builtin& row, size_t count);
 // Whether a name may stand without parentheses.
 bool callable_without_arguments(const Builtin& row);
 

@@ -161,13 +161,10 @@ void Checker::for_range(const ast::ForRange& f) {
 }
 
 void Checker::for_map(const ast::ForMap& f) {
-  auto* map = std::get_if<ast::MapRef>(&f.map->node);
-  if (!map) {
-    diagnostics_->report<Diag::loop_no_map>(f.map->span).hint("loops go over maps (for ($kv : @m)) and ranges (for ($i : 0..5))");
-  } else if (auto found = unit_->maps.find(map->name); found != unit_->maps.end()) {
+  if (auto found = unit_->maps.find(std::get<ast::MapRef>(f.map->node).name); found != unit_->maps.end()) {
     const MapInfo& info = found->second;
-    if (!info.value_span) diagnostics_->report<Diag::undefined_map>(f.map->span, map->name);
-    else if (!info.keyed) diagnostics_->report<Diag::loop_scalar>(f.map->span, map->name);
+    if (!info.value_span) diagnostics_->report<Diag::undefined_map>(f.map->span, found->first);
+    else if (!info.keyed) diagnostics_->report<Diag::loop_scalar>(f.map->span, found->first);
     else if (is_aggregation(info.value) && !number_type(unit_->types, info.value)) diagnostics_->report<Diag::loop_type>(f.map->span, TypeTable::text(info.value));
   }
   ++for_loops_;

@@ -85,7 +85,11 @@ void Checker::expr(ast::Expr& e, bool assigned) {
                  [&](ast::SizeOf& n) { size_of(n); },
                  [&](ast::OffsetOf& n) { offset_of(e, n); },
                  [&](ast::TypeOf&) { diagnostics_->report<Diag::typeof_argument>(e.span); },
-                 [&](ast::TypeInfo&) { diagnostics_->report<Diag::typeinfo_disabled>(e.span); },
+                 [&](ast::TypeInfo& n) {
+                   if (unit_->config.unstable_typeinfo == "error") diagnostics_->report<Diag::typeinfo_disabled>(e.span);
+                   else if (n.type) type_name(*n.type, nullptr);
+                   else expr(*n.operand);
+                 },
                  [&](ast::BlockExpr& n) {
                    statements(n.statements);
                    if (n.value) expr(*n.value, assigned);
@@ -259,6 +263,7 @@ void Checker::type_name(const ast::TypeName& name, Type resolved) {
   }
   if (resolved) return;
   Diagnostic& d = diagnostics_->report<Diag::unknown_type>(name.span, name.name);
+  if (Result<const btf*> kernel = unit_->host->kernel_btf(); !kernel) d.hint(kernel.error().text());
   for (std::string_view prefix : {"struct ", "union "})
     if (name.name.starts_with(prefix)) suggest(d, std::string_view(name.name).substr(prefix.size()), unit_->types.structure_names(), prefix);
 }

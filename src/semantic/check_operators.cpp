@@ -72,7 +72,7 @@ bool Checker::goes_into(const ast::Expr& value, Type to) {
   }
   if (is_pointer(from) && is_pointer(to)) return from->element == to->element;
   if (is_string(from) && is_string(to)) return from->size <= to->size;
-  return merge(types, from, to) == to;
+  return merge(types, to, from) == to;  // a record has the order of its place
 }
 
 void Checker::mismatch(Span span, BinaryOp op, const ast::Expr& left, const ast::Expr& right) {

@@ -33,13 +33,31 @@ Place place_of(const ast::Expr& object) {
 void Inference::run() {
   for (ProbeInstance& probe : unit_.probes) resolve_variables(probe, *unit_.diagnostics);
   for (FunctionInstance& function : unit_.functions) resolve_variables(function.body, *unit_.diagnostics, function.parameters);
+  rounds();
+  answer_questions();
+  settle_maps();
+  rounds();
+  answer_questions();
+}
+
+void Inference::rounds() {
   for (unsigned i = 0; i < round_limit; ++i) {
-    changed_ = false;
+    changed_ = asked_ = false;
     round();
     if (!changed_) break;
   }
-  settle_maps();
-  round();
+}
+
+// An answer may bring in a branch that nobody has looked at yet, with variables and questions of its own.
+void Inference::answer_questions() {
+  for (unsigned i = 0; asked_ && i < round_limit; ++i) {
+    settled_ = true;
+    answered_ = false;
+    round();
+    settled_ = false;
+    if (!answered_) return;
+    rounds();
+  }
 }
 
 void Inference::round() {
@@ -127,7 +145,8 @@ void Inference::statement(ast::Stmt& s) {
                  [&](ast::Assign& n) { assign(s, n); },
                  [&](ast::Let& n) { let(s, n); },
                  [&](ast::If& n) {
-                   expr(n.condition);
+                   if (n.comptime) constant(n.condition);
+                   else expr(n.condition);
                    if (n.comptime && !decide(n)) return;
                    statements(n.yes.statements);
                    if (n.no) statements(n.no->statements);
@@ -139,7 +158,7 @@ void Inference::statement(ast::Stmt& s) {
                    statements(n.body.statements);
                  },
                  [&](ast::Unroll& n) {
-                   expr(n.count);
+                   constant(n.count);
                    statements(n.body.statements);
                  },
                  [&](ast::Return& n) {
@@ -155,7 +174,10 @@ void Inference::statement(ast::Stmt& s) {
 // Leaves out the branch of an `if comptime` that is not taken. False as long as the condition is not known: then neither is looked at.
 bool Inference::decide(ast::If& n) {
   auto truth = literal_truth(*n.condition);
-  if (!truth) return false;
+  if (!truth) {
+    asked_ = true;
+    return false;
+  }
   if (*truth) n.no.reset();
   else n.yes.statements.clear();
   left_out_.insert(probe_);
@@ -234,6 +256,14 @@ void Inference::for_range(ast::ForRange& f) {
 
 // ---- expressions ----
 
+// An expression whose value must be known when compiling: sizes and types count there as far as they have settled.
+Type Inference::constant(Slot& slot) {
+  ++comptime_;
+  Type type = expr(slot);
+  --comptime_;
+  return type;
+}
+
 Type Inference::expr(Slot& slot) {
   if (!slot) return nullptr;
   Type type = compute(slot);
@@ -261,22 +291,19 @@ Type Inference::compute(Slot& slot) {
           [&](ast::Binary& n) -> Type { return binary(slot, n); },
           [&](ast::Ternary& n) -> Type { return ternary(slot, n); },
           [&](ast::Cast& n) -> Type { return cast(n); },
-          [&](ast::Field& n) -> Type { return field(n); },
+          [&](ast::Field& n) -> Type { return field(slot, n); },
           [&](ast::TupleField& n) -> Type { return tuple_field(n); },
           [&](ast::Index& n) -> Type { return index(n); },
           [&](ast::Tuple& n) -> Type { return tuple(n); },
           [&](ast::Record& n) -> Type { return record(n); },
-          [&](ast::SizeOf& n) -> Type { return size_of(n); },
+          [&](ast::SizeOf& n) -> Type { return size_of(slot, n); },
           [&](ast::OffsetOf& n) -> Type {
             n.resolved = n.type ? type_name(*n.type) : expr(n.operand);
             if (is_pointer(n.resolved)) n.resolved = n.resolved->element;
             return n.resolved ? types_.integer(8, false) : nullptr;
           },
           [&](ast::TypeOf& n) -> Type { return type_name(n.type); },
-          [&](ast::TypeInfo& n) -> Type {
-            if (n.operand) expr(n.operand);
-            return nullptr;
-          },
+          [&](ast::TypeInfo& n) -> Type { return type_info(slot, n); },
           [&](ast::BlockExpr& n) -> Type {
             statements(n.statements);
             return n.value ? expr(n.value) : types_.none();
@@ -396,7 +423,8 @@ Type Inference::inc_dec(ast::IncDec& n) {
 }
 
 Type Inference::ternary(Slot& slot, ast::Ternary& t) {
-  expr(t.condition);
+  if (t.comptime) constant(t.condition);
+  else expr(t.condition);
   if (auto truth = literal_truth(*t.condition)) {
     ast::ExprPtr chosen = !*truth ? std::move(t.no) : t.yes ? std::move(t.yes) : std::move(t.condition);
     Span span = slot->span;
@@ -426,9 +454,63 @@ Type Inference::cast(ast::Cast& c) {
   return to;
 }
 
-Type Inference::size_of(ast::SizeOf& s) {
+// A bare name is read as a type; that of an enumerator is a value.
+void Inference::enumerator_operand(std::optional<ast::TypeName>& type, ast::ExprPtr& operand) {
+  if (!type || type->of || !type->suffixes.empty() || type_name(*type) || !types_.find_enumerator(type->name)) return;
+  operand = ast::make(type->span, ast::Identifier{type->name});
+  type.reset();
+}
+
+Type Inference::size_of(Slot& slot, ast::SizeOf& s) {
+  enumerator_operand(s.type, s.operand);
   s.resolved = s.type ? type_name(*s.type) : expr(s.operand);
-  return s.resolved ? types_.integer(8, false) : nullptr;
+  if (!s.resolved) return nullptr;
+  Type type = types_.integer(8, false);
+  if (!comptime_) return type;
+  asked_ = true;
+  if (!settled_) return type;
+  slot->node = ast::Integer{s.resolved->size};
+  slot->type = type;
+  changed_ = answered_ = true;
+  return type;
+}
+
+namespace {
+
+std::string_view base_type_name(Type t) {
+  switch (t->kind) {
+    case Kind::integer:
+    case Kind::enumeration: return "int";
+    case Kind::boolean: return "bool";
+    case Kind::string: return "string";
+    case Kind::pointer: return "pointer";
+    case Kind::array: return "array";
+    case Kind::buffer: return "buffer";
+    case Kind::tuple: return "tuple";
+    case Kind::record: return "record";
+    case Kind::structure: return "c_type";
+    default: return {};
+  }
+}
+
+}  // namespace
+
+// typeinfo(x) is a record of literals.
+Type Inference::type_info(Slot& slot, ast::TypeInfo& n) {
+  enumerator_operand(n.type, n.operand);
+  Type type = n.type ? type_name(*n.type) : expr(n.operand);
+  asked_ = true;
+  if (!type || !settled_ || unit_.config.unstable_typeinfo == "error") return nullptr;
+  Span span = slot->span;
+  std::string full = TypeTable::text(type);
+  std::string base(base_type_name(type));
+  ast::Record record;
+  record.fields.push_back({"btf_id", span, ast::make(span, ast::Integer{0})});
+  record.fields.push_back({"base_type", span, ast::make(span, ast::String{base.empty() ? full : base})});
+  record.fields.push_back({"full_type", span, ast::make(span, ast::String{full})});
+  slot->node = std::move(record);
+  changed_ = answered_ = true;
+  return expr(slot);
 }
 
 Type Inference::tuple(ast::Tuple& t) {
@@ -462,9 +544,19 @@ Type Inference::member_type(Type member, const ast::Expr& object) {
   return types_.with_space(member, space, trusted);
 }
 
-Type Inference::field(ast::Field& f) {
+Type Inference::field(Slot& slot, ast::Field& f) {
   field_object_ = f.object.get();
   Type object = expr(f.object);
+  // Of a record of literals: that literal.
+  if (auto* record = std::get_if<ast::Record>(&f.object->node); record && std::ranges::all_of(record->fields, [](const ast::NamedExpr& x) { return is_literal(*x.value); })) {
+    auto found = std::ranges::find(record->fields, f.name, &ast::NamedExpr::name);
+    if (found == record->fields.end()) return nullptr;
+    ast::ExprPtr value = std::move(found->value);
+    value->span = slot->span;
+    slot = std::move(value);
+    changed_ = true;
+    return expr(slot);
+  }
   if (is_pointer(object)) object = object->element;
   if (!object) return nullptr;
   if (object->kind == Kind::record) {
@@ -550,7 +642,8 @@ void Inference::argument(ast::Call& c, size_t i) {
     return;
   }
   if (argument_may_be(row, count, i, "string") && text_argument(slot)) return;
-  expr(slot);
+  if (argument_may_be(row, count, i, "constant")) constant(slot);
+  else expr(slot);
   // str(5) is "5": where an address or a text may be given, a plain number is no address.
   if (const ast::Integer* n = integer_literal(*slot); n && argument_may_be(row, count, i, "string") && argument_may_be(row, count, i, "pointer")) {
     slot->node = ast::String{n->negative ? fmt::to_string(static_cast<int64_t>(n->value)) : fmt::to_string(n->value)};
@@ -581,7 +674,8 @@ Type Inference::call(Slot& slot) {
     return found->has_result ? found->result : types_.none();
   }
   for (size_t i = 0; i < c.args.size(); ++i) argument(c, i);
-  Type type = result_type(unit_, *probe_, e);
+  if (answer(slot)) return compute(slot);
+  Type type = result_type(unit_, *probe_, *slot);
   if (!(c.builtin->flags & BuiltinFlag::arguments) || !type || slot.get() == field_object_) return type;
   take_all_arguments(slot, type);
   return compute(slot);
@@ -596,6 +690,31 @@ void Inference::take_all_arguments(Slot& slot, Type arguments) {
     record.fields.push_back({member.name, span, ast::make(span, ast::Field{ast::clone(*slot), member.name, span})});
   }
   slot->node = std::move(record);
+}
+
+// Puts what is known when compiling in a call's place.
+bool Inference::answer(Slot& slot) {
+  auto& c = std::get<ast::Call>(slot->node);
+  const Builtin& row = *c.builtin;
+  CallView view(unit_, *probe_, *slot);
+  if (comptime_ && row.flags & BuiltinFlag::names_target && c.args.empty() && view.probe_name()) {
+    slot->node = ast::String{*view.probe_name()};
+  } else {
+    if (!row.constant || (row.flags & BuiltinFlag::late && !comptime_) || !takes_arguments(row, c.args.size())) return false;
+    if (row.flags & BuiltinFlag::asks_types) {
+      asked_ = true;
+      if (!settled_) return false;
+    }
+    ast::ExprPtr made = row.constant(view);
+    if (!made) return false;
+    slot->node = std::move(made->node);
+    slot->type = made->type;
+    answered_ = changed_ = true;
+    return true;
+  }
+  slot->type = nullptr;
+  answered_ = changed_ = true;
+  return true;
 }
 
 }  // namespace awl

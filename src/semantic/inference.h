@@ -18,6 +18,8 @@ class Inference {
   using Slot = ast::ExprPtr;
 
   void round();
+  void rounds();
+  void answer_questions();
   void settle_maps();
 
   void statements(std::vector<ast::StmtPtr>& list);
@@ -36,6 +38,9 @@ class Inference {
   Type map_ref(ast::Expr& e, ast::MapRef& m);
   Type call(Slot& slot);
   void take_all_arguments(Slot& slot, Type arguments);
+  bool answer(Slot& slot);
+  Type constant(Slot& slot);
+  Type type_info(Slot& slot, ast::TypeInfo& n);
   void argument(ast::Call& c, size_t i);
   bool text_argument(Slot& slot);
   Type unary(Slot& slot, ast::Unary& u);
@@ -43,12 +48,13 @@ class Inference {
   Type inc_dec(ast::IncDec& n);
   Type ternary(Slot& slot, ast::Ternary& t);
   Type cast(ast::Cast& c);
-  Type field(ast::Field& f);
+  Type field(Slot& slot, ast::Field& f);
   Type tuple_field(ast::TupleField& f);
   Type index(ast::Index& i);
   Type tuple(ast::Tuple& t);
   Type record(ast::Record& r);
-  Type size_of(ast::SizeOf& s);
+  Type size_of(Slot& slot, ast::SizeOf& s);
+  void enumerator_operand(std::optional<ast::TypeName>& type, ast::ExprPtr& operand);
   Type type_name(ast::TypeName& name, AddressSpace space = AddressSpace::none);
 
   // Pointers found in `member` of an object: those without a space of their own share the object's, and its trust.
@@ -67,6 +73,9 @@ class Inference {
   ProbeInstance* probe_ = nullptr;
   bool changed_ = false;
   const ast::Expr* field_object_ = nullptr;  // what a field is being taken of
+  // Questions about types are answered in rounds of their own, when nothing changes any more: what is asked of must not grow behind the answer.
+  bool settled_ = false, asked_ = false, answered_ = false;
+  unsigned comptime_ = 0;  // inside of what must be known when compiling
   std::set<const ProbeInstance*> left_out_;  // those with an `if comptime`
   std::unordered_map<const void*, GrowingType> growing_;  // by the Type member that follows from it
 };

@@ -105,6 +105,29 @@ bool fold_strings(ast::Expr& e, const ast::Binary& b) {
   return true;
 }
 
+// Whether two constants are equal, tuples and records of literals among them; nothing where that is not known.
+std::optional<bool> equal_constants(const ast::Expr& a, const ast::Expr& b) {
+  if (auto *left = std::get_if<ast::String>(&a.node), *right = std::get_if<ast::String>(&b.node); left && right) return left->value == right->value;
+  if (auto left = number(a), right = number(b); left && right) return value_of(*left) == value_of(*right);
+  std::optional<bool> all = true;
+  auto also = [&](const ast::Expr& x, const ast::Expr& y) {
+    auto equal = equal_constants(x, y);
+    all = all && equal ? std::optional(*all && *equal) : std::nullopt;
+  };
+  if (auto *left = std::get_if<ast::Tuple>(&a.node), *right = std::get_if<ast::Tuple>(&b.node); left && right && left->elements.size() == right->elements.size()) {
+    for (size_t i = 0; i < left->elements.size(); ++i) also(*left->elements[i], *right->elements[i]);
+    return all;
+  }
+  auto *left = std::get_if<ast::Record>(&a.node), *right = std::get_if<ast::Record>(&b.node);
+  if (!left || !right || left->fields.size() != right->fields.size()) return std::nullopt;
+  for (const ast::NamedExpr& field : left->fields) {
+    auto other = std::ranges::find(right->fields, field.name, &ast::NamedExpr::name);
+    if (other == right->fields.end()) return std::nullopt;
+    also(*field.value, *other->value);
+  }
+  return all;
+}
+
 }  // namespace
 
 Type merge(TypeTable& types, Type a, Type b) {
@@ -200,6 +223,12 @@ bool fold_binary(ast::Expr& e, bool& overflow) {
     return true;
   }
   if (fold_strings(e, b)) return true;
+  bool groups = !is_literal(*b.left) && !is_literal(*b.right);
+  if (groups && (b.op == BinaryOp::equal || b.op == BinaryOp::not_equal)) {
+    auto equal = equal_constants(*b.left, *b.right);
+    if (equal) e.node = ast::Boolean{*equal == (b.op == BinaryOp::equal)};
+    return equal.has_value();
+  }
   auto left = number(*b.left), right = number(*b.right);
   if (!left || !right || std::holds_alternative<ast::Boolean>(b.left->node) != std::holds_alternative<ast::Boolean>(b.right->node)) return false;
   if (auto truth = comparison(b.op, value_of(*left), value_of(*right))) {

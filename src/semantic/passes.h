@@ -15,7 +15,4 @@ void check(Unit& unit, Diagnostics& diagnostics);
 void fold(Unit& unit, Diagnostics& diagnostics);
 void plan(Unit& unit, Diagnostics& diagnostics);
 
-// A positional parameter's text as a number: decimal, octal, 0x, negative. Empty for anything else.
-std::optional<ast::Integer> parameter_number(std::string_view text);
-
 }  // namespace awl

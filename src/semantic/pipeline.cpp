@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "semantic/passes.h"
 
@@ -34,19 +33,6 @@ bool run_until(Unit& unit, std::string_view last) {
     if (pass.name == last) break;
   }
   return !unit.diagnostics->has_errors();
-}
-
-std::optional<ast::Integer> parameter_number(std::string_view text) {
-  bool negative = text.starts_with('-');
-  if (negative) text.remove_prefix(1);
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) base = 16, text.remove_prefix(2);
-  uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (!negative) return ast::Integer{value};
-  if (value > uint64_t{1} << 63) return std::nullopt;
-  return ast::Integer{~value + 1, value != 0};
 }
 
 }  // namespace awl

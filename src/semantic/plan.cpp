@@ -20,7 +20,22 @@ constexpr std::string_view full_text =
 
 constexpr std::string_view cut_text = "Loop cut short: it has more turns than this kernel allows. On Linux 6.4 or newer 8388608 are possible.";
 
+constexpr std::string_view absent_text = "Can't lookup map element because it does not exist.";
+
 constexpr uint32_t align_up(uint32_t value, uint32_t align) { return (value + align - 1) / align * align; }
+
+// A source line and its underline; of a very long line what is around the underline, since each of the many sites on such a line keeps its own.
+std::string excerpt(std::string shown) {
+  constexpr size_t long_line = 1000, around = 60;
+  size_t line_end = shown.find('\n');
+  size_t from = line_end == shown.npos ? shown.npos : shown.find('~', line_end + 1);
+  if (line_end == shown.npos || line_end < long_line || from == shown.npos) return shown;
+  size_t to = shown.find_first_not_of('~', from), begin = from - (line_end + 1), end = (to == shown.npos ? shown.size() : to) - (line_end + 1);
+  if (end > line_end || end - begin > long_line) return shown;
+  size_t first = begin > around ? begin - around : 0, last = std::min(end + around, line_end);
+  std::string before = first ? "... " : "", after = last < line_end ? " ..." : "";
+  return before + shown.substr(first, last - first) + after + "\n" + std::string(before.size() + begin - first, ' ') + std::string(end - begin, '~') + "\n";
+}
 
 std::string identifier(std::string_view text) {
   std::string out;
@@ -35,11 +50,12 @@ class Planner;
 
 class CallPlan : public PlanCall {
  public:
-  CallPlan(Planner& planner, Unit& unit, ast::Call& call, artifact::Site& site, Span span) : planner_(&planner), unit_(&unit), call_(&call), site_(&site), span_(span) {}
+  CallPlan(Planner& planner, Unit& unit, ast::Expr& expr, artifact::Site& site) : planner_(&planner), unit_(&unit), expr_(&expr), call_(&std::get<ast::Call>(expr.node)), site_(&site) {}
   uint32_t param(artifact::Param param) override { return intern_param(*unit_, std::move(param)); }
   uint32_t string(std::string_view text) override;
   artifact::Site& site() override { return *site_; }
   void need(Feature feature, std::string_view construct) override;
+  void runtime_error(std::string_view text) override;
   int32_t map_index(size_t arg) override;
   void lay_out_key(size_t arg) override;
   void lay_out(size_t first_arg) override;
@@ -48,9 +64,9 @@ class CallPlan : public PlanCall {
   void add(Type type);
   Planner* planner_;
   Unit* unit_;
+  ast::Expr* expr_;
   ast::Call* call_;
   artifact::Site* site_;
-  Span span_;
 };
 
 class Planner {
@@ -60,6 +76,7 @@ class Planner {
   void run() {
     meta_->source_name = unit_->script.file ? unit_->sources->file(unit_->script.file).name : "";
     meta_->arch = "x86_64";
+    for (const artifact::Param& option : unit_->program_options) intern_param(*unit_, option);
     maps();
     for (ProbeInstance& probe : unit_->probes) program(probe);
     for (FunctionInstance& function : unit_->functions) {
@@ -75,6 +92,17 @@ class Planner {
     std::string name(feature_name(feature));
     if (std::ranges::find(meta_->needs, name, &artifact::Need::feature) != meta_->needs.end()) return;
     meta_->needs.push_back({name, std::string(construct), place(span), site_at(span, Action::runtime_error).source_line});
+  }
+
+  // A site that warns at run time; without a text the answer of the helper is the text.
+  int32_t runtime_error(Span span, std::string_view text, std::string_view helper, int32_t map = -1) {
+    artifact::Site site = site_at(span, Action::runtime_error);
+    site.text = text;
+    site.helper = helper;
+    site.map = map;
+    site.args.push_back({"", 0, {artifact::Type{.kind = Kind::integer, .size = 8, .is_signed = true}}});
+    site.payload = 8;
+    return add_site(span, std::move(site));
   }
 
  private:
@@ -138,6 +166,7 @@ class Planner {
     expr(assign->value);
     children(*assign->target);
     update(*assign->target, is_aggregation(assign->value->type) ? assign->value->span : s.span);
+    if (assign->op && unit_->options.warn_helpers) warn(*assign->target);
     if (assign->op) division(&s, s.span, *assign->op, *assign->value);
   }
 
@@ -167,6 +196,7 @@ class Planner {
       else expr(called->args[i]);
     }
     if (!called) children(*e);
+    if (unit_->options.warn_helpers) warn(*e);
     if (auto* call = std::get_if<ast::Call>(&e->node)) plan_call(*e, *call);
     else if (auto* binary = std::get_if<ast::Binary>(&e->node)) division(e.get(), e->span, binary->op, *binary->right);
     else if (auto* change = std::get_if<ast::IncDec>(&e->node)) update(*change->target, e->span);
@@ -190,8 +220,9 @@ class Planner {
     span = in_script(span);
     Position begin = unit_->sources->position(span.file, span.begin), end = unit_->sources->position(span.file, span.end);
     artifact::Site site{.action = action, .line = begin.line, .column = begin.column, .column_end = end.column};
+    if (action != Action::runtime_error) return site;  // others are not shown with their line
     std::string shown = render_place(*unit_->sources, span, "", "");
-    site.source_line = shown.substr(shown.find('\n') + 1);
+    site.source_line = excerpt(shown.substr(shown.find('\n') + 1));
     return site;
   }
 
@@ -200,22 +231,12 @@ class Planner {
     auto [first, last] = places_.equal_range({span.begin, span.end});
     for (auto it = first; it != last; ++it) {
       const artifact::Site& other = meta_->sites[static_cast<size_t>(it->second)];
-      if (other.action == site.action && other.text == site.text && other.args == site.args && other.payload == site.payload && other.map == site.map && other.top == site.top && other.div == site.div && other.line == site.line) return it->second;
+      if (other.action == site.action && other.text == site.text && other.helper == site.helper && other.args == site.args && other.payload == site.payload && other.map == site.map && other.top == site.top && other.div == site.div && other.line == site.line) return it->second;
     }
     int32_t index = static_cast<int32_t>(meta_->sites.size());
     places_.emplace(std::pair{span.begin, span.end}, index);
     meta_->sites.push_back(std::move(site));
     return index;
-  }
-
-  int32_t runtime_error(Span span, std::string_view text, std::string_view helper, int32_t map = -1) {
-    artifact::Site site = site_at(span, Action::runtime_error);
-    site.text = text;
-    site.helper = helper;
-    site.map = map;
-    site.args.push_back({"", 0, {artifact::Type{.kind = Kind::integer, .size = 8, .is_signed = true}}});
-    site.payload = 8;
-    return add_site(span, std::move(site));
   }
 
   void division(const void* node, Span span, ast::BinaryOp op, const ast::Expr& divisor) {
@@ -231,6 +252,17 @@ class Planner {
     unit_->update_sites[&target] = runtime_error(span, full_text, "map_update_elem", unit_->maps.at(map->name).index);
   }
 
+  // What -k warns of: elements that are not there, memory that cannot be read.
+  void warn(const ast::Expr& e) {
+    auto* map = std::get_if<ast::MapRef>(&e.node);
+    if (map && map->keyed) unit_->lookup_sites[&e] = runtime_error(e.span, absent_text, "map_lookup_elem");
+    auto* call = std::get_if<ast::Call>(&e.node);
+    auto* unary = std::get_if<ast::Unary>(&e.node);
+    bool reads = std::holds_alternative<ast::Field>(e.node) || std::holds_alternative<ast::Index>(e.node) || std::holds_alternative<ast::Cast>(e.node) ||
+                 (unary && unary->op == ast::UnaryOp::dereference) || (call && call->builtin && !call->args.empty());
+    if (reads) unit_->read_sites[&e] = {runtime_error(e.span, "", "probe_read_kernel"), runtime_error(e.span, "", "probe_read_user")};
+  }
+
   void plan_call(ast::Expr& e, ast::Call& call) {
     if (call.function >= 0) return;
     const Builtin& row = *call.builtin;
@@ -239,7 +271,7 @@ class Planner {
     bool async = row.flags & BuiltinFlag::async;
     if (!async && !row.plan) return;
     artifact::Site site = site_at(e.span, row.action);
-    CallPlan plan(*this, *unit_, call, site, e.span);
+    CallPlan plan(*this, *unit_, e, site);
     CallView view(*unit_, *probe_, e);
     if (row.plan) row.plan(view, plan);
     else plan.lay_out(0);
@@ -283,7 +315,9 @@ uint32_t CallPlan::string(std::string_view text) {
   return static_cast<uint32_t>(found - strings.begin());
 }
 
-void CallPlan::need(Feature feature, std::string_view construct) { planner_->need(feature, construct, span_); }
+void CallPlan::need(Feature feature, std::string_view construct) { planner_->need(feature, construct, expr_->span); }
+
+void CallPlan::runtime_error(std::string_view text) { unit_->call_sites[expr_] = planner_->runtime_error(expr_->span, text, ""); }
 
 int32_t CallPlan::map_index(size_t arg) { return unit_->maps.at(std::get<ast::MapRef>(call_->args.at(arg)->node).name).index; }
 

@@ -115,10 +115,19 @@ struct Unit {
   std::vector<ImportedObject> objects;      // made by the pass "imports"
   std::map<std::string, MapInfo> maps;  // sorted by name
   artifact::Meta meta;                  // filled by planning
+  std::vector<artifact::Param> program_options;  // of the script's own (getopt), each once, in the order of the script
   std::map<std::string, uint32_t> param_slots;  // key (see params()) -> index into meta.params
   // Sites (Action::runtime_error) to report when the operation of a node fails at run time: a Binary Expr or an Assign Stmt that divides by what may
   // be zero, a MapRef Expr that is written (the map may be full). Set by planning.
   std::map<const void*, int32_t> division_sites, update_sites;
+  // With -k: a MapRef Expr whose element may be absent; an Expr whose evaluation reads memory that may be unreadable: the sites for kernel and for
+  // user memory.
+  std::map<const void*, int32_t> lookup_sites;
+  struct ReadSites {
+    int32_t kernel = -1, user = -1;
+  };
+  std::map<const void*, ReadSites> read_sites;
+  std::map<const void*, int32_t> call_sites;  // of a Call Expr that warns at run time, see PlanCall::runtime_error
   // Of loops without a known end (by Stmt): the site to report when it is cut short.
   std::map<const void*, int32_t> loop_sites;
 };

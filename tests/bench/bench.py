@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measures awl beside bpftrace and hand-written C in the same run: a table on the screen, build/bench.json.
 
-usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print]      (`./dev bench`)
+usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|compile]      (`./dev bench`)
 
 Runs alternate between the tools, so that what else the machine does hits all of them; the median of the runs is shown.
   startup  wall time and peak resident memory of a whole run
   event    per event: nanoseconds as the kernel counts them (kernel.bpf_stats_enabled), and instructions of the loaded program
+  compile  time to compile programs of growing size, nothing of them run
   print    a million events, each printed with three values to a file: lines a second, and the part that was lost
 """
 import argparse
@@ -33,6 +34,13 @@ EVENT = {
     "@ = hist(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = hist(args.id); }", "hist"),
     "@[pid, comm] = sum(args.id)": ("tracepoint:raw_syscalls:sys_enter { @[pid, comm] = sum(args.id); }", "sum"),
 }
+COMPILE_SIZES = (125, 250, 500, 1000)
+COMPILE = {
+    "printf statements": lambda n: "begin { " + " ".join(f'printf("%d %s %d\\n", {i}, comm, pid);' for i in range(n)) + " }",
+    "keys set in a map": lambda n: "begin { " + " ".join(f'@a[{i}, "key{i}"] = {i * 3};' for i in range(n)) + " }",
+    "branches": lambda n: "tracepoint:raw_syscalls:sys_enter { " + " ".join(f"if (args.id == {i}) {{ @c{i % 5} = count(); }}" for i in range(n)) + " }",
+    "probes": lambda n: " ".join(f"interval:ms:{i + 1} {{ @[{i}] = count(); }}" for i in range(n)),
+}
 PRINT = ('tracepoint:syscalls:sys_enter_getppid { printf("%d %s %d\\n", pid, comm, cpu); }', "print")
 PRINT_EVENTS = 1_000_000
 
@@ -45,6 +53,9 @@ class Tools:
         self.names = [n for n, there in {"awl": build / "awl", "bpftrace": peer / "root/usr/bin/bpftrace", "C": build / "bench/load"}.items() if there.exists()]
 
     def command(self, tool, program, c_name, once):
+        if c_name == "compile":  # programs in C have no such step at run time
+            root, binary = ("/", self.build / "awl") if tool == "awl" else (self.peer / "root", "bpftrace")
+            return root, [binary, "--mode", "codegen", "-e", program]
         if tool == "awl":
             return "/", [self.build / "awl", "-e", program]
         if tool == "bpftrace":
@@ -143,11 +154,12 @@ def print_speed(tools, tool, folder):
     return lines / seconds, 100 * (1 - lines / PRINT_EVENTS)
 
 
-def alternate(tools, runs, measure):
+def alternate(tools, runs, measure, names=None):
     """measure(tool) -> tuple; -> {tool: medians}"""
-    samples = {tool: [] for tool in tools.names}
+    names = names or tools.names
+    samples = {tool: [] for tool in names}
     for number in range(runs):
-        for tool in tools.names if number % 2 == 0 else reversed(tools.names):
+        for tool in names if number % 2 == 0 else reversed(names):
             samples[tool].append(measure(tool))
     return {tool: tuple(statistics.median(column) for column in zip(*rows)) for tool, rows in samples.items()}
 
@@ -164,9 +176,10 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--peer", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--only", choices=["startup", "event", "print"])
+    parser.add_argument("--only", choices=["startup", "event", "print", "compile"])
     parser.add_argument("--calls", type=int, default=500_000)
     options = parser.parse_args()
+    os.environ["BPFTRACE_MAX_PROBES"] = "2000"  # for the programs of the compile table
     tools, results = Tools(options.build.resolve(), options.peer.resolve()), []
     print(f"{'median of ' + str(options.runs) + ' alternating runs':<48}{'awl':>14}{'bpftrace':>14}{'C, libbpf':>14}")
     with tempfile.TemporaryDirectory(prefix="awl-bench-") as name:
@@ -184,6 +197,12 @@ def main():
                     row(title, ["ns an event", "instructions"], medians, ["{:.1f}", "{:.0f}"], results)
             finally:
                 STATS.write_text(enabled)
+        if options.only in (None, "compile"):
+            for title, make in COMPILE.items():
+                for size in COMPILE_SIZES:
+                    names = [tool for tool in tools.names if tool != "C"]
+                    medians = alternate(tools, max(1, options.runs // 2), lambda tool: run_once(tools, tool, make(size), "compile", folder)[:1], names)
+                    row(f"{size} {title}", ["compile ms"], medians, ["{:.0f}"], results)
         if options.only in (None, "print"):
             medians = alternate(tools, max(1, options.runs // 2), lambda tool: print_speed(tools, tool, folder))
             row("printf of three values", ["lines a second", "lost %"], medians, ["{:.0f}", "{:.1f}"], results)

@@ -1,6 +1,7 @@
 #include "driver/run/arguments.h"
 
 #include <charconv>
+#include <regex>
 
 namespace awl {
 
@@ -61,6 +62,14 @@ Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
     case option_btf:
       session.btf_file = text;
       options.host.btf_file = text;
+      return true;
+    case option_probe_filter:
+      try {
+        const std::regex filter(value);
+      } catch (const std::regex_error& error) {
+        return fail(0, "Invalid --probe-filter regex '{}': {}", value, error.what());
+      }
+      session.probe_filter = text;
       return true;
     default: return false;
   }

@@ -11,7 +11,7 @@ using namespace awl;
 
 constexpr std::string_view usage = R"(USAGE: awl-run [options] OBJECT [parameters] [-- parameters]
 
-Runs a BPF object that `awl build` made.
+Runs a BPF object that `awl build` made. Options of the program itself stand behind `--`; `-- --help` lists them.
 
     -p, --pid PID        trace this process only; ends when it ends
     -c, --cmd COMMAND    run a command, start tracing before its first instruction, end with it
@@ -25,6 +25,8 @@ Runs a BPF object that `awl build` made.
         --no-warnings    no warnings
         --dry-run        stop after attaching
         --fail-on-loss   end with status 5 when something was lost: events, map updates, parts of strings, stacks
+        --probe-filter EXPR
+                         run only the probes whose name matches a regular expression
         --btf FILE       kernel types from a file instead of the running kernel
     -h, --help           this text
     -V, --version        version
@@ -37,12 +39,13 @@ constexpr option long_options[] = {
     {"debug", required_argument, nullptr, 'd'},    {"unsafe", no_argument, nullptr, option_unsafe},
     {"dry-run", no_argument, nullptr, option_dry_run}, {"no-warnings", no_argument, nullptr, option_no_warnings},
     {"btf", required_argument, nullptr, option_btf}, {"fail-on-loss", no_argument, nullptr, option_fail_on_loss},
+    {"probe-filter", required_argument, nullptr, option_probe_filter},
     {"help", no_argument, nullptr, 'h'},           {"version", no_argument, nullptr, 'V'},
     {nullptr, 0, nullptr, 0},
 };
 
 bool takes_value(std::string_view argument) {
-  for (std::string_view name : {"-p", "--pid", "-c", "--cmd", "-o", "--output", "-f", "--format", "-B", "-d", "--debug", "--btf"})
+  for (std::string_view name : {"-p", "--pid", "-c", "--cmd", "-o", "--output", "-f", "--format", "-B", "-d", "--debug", "--btf", "--probe-filter"})
     if (argument == name) return true;
   return false;
 }

@@ -10,6 +10,8 @@
 
 #include <memory>
 
+#include "runtime/params.h"
+
 namespace awl {
 namespace {
 
@@ -98,7 +100,7 @@ int failed_start(const Error& error, int status, const SessionOptions& options) 
 }  // namespace
 
 void print_error(const Error& error, bool color) {
-  fmt::print(stderr, "{}ERROR: {}{}\n", color ? "\033[31m" : "", error.text(), color ? "\033[0m" : "");
+  if (!error.message.empty()) fmt::print(stderr, "{}ERROR: {}{}\n", color ? "\033[31m" : "", error.text(), color ? "\033[0m" : "");
   if (!error.hint.empty()) fmt::print(stderr, "HINT: {}\n", error.hint);
 }
 
@@ -123,6 +125,7 @@ int run(artifact::Artifact artifact, Host& host, RunOptions options, std::option
     print_error(error, options.session.color);
     return exit_usage;
   };
+  if (Result<> checked = check_program_options(artifact.meta, options.session); !checked) return report(checked.error());
   raise_file_limit();
   File output;
   if (!options.output_file.empty()) {

@@ -39,6 +39,23 @@ TEST(Lower, KeyedCountLooksUpOnceWhereTheElementIs) {
   EXPECT_THAT(text, HasSubstr("zeros(8), 1)"));
 }
 
+TEST(Lower, LongBodiesAreCutIntoParts) {
+  auto statements = [](int count, std::string_view loop) {
+    std::string script = fmt::format("begin {{ $x = nsecs; {} {{", loop);
+    for (int i = 0; i < count; ++i) script += fmt::format(" @m[{}] = $x * {};", i, i + 1);
+    return verbs(script + (loop.starts_with("for") ? " if ($x == 5) { break; } } }" : " } }"));
+  };
+  EXPECT_EQ(count_of(statements(100, "if ($x > 1)"), "part {"), 0u);
+  size_t parts = count_of(statements(2000, "if ($x > 1)"), "part {");
+  EXPECT_GT(parts, 8u);
+  EXPECT_LT(parts, 200u);
+  // What leaves a turn of the loop stays in the loop's own function.
+  std::string loop = statements(2000, "for $i : 0..3");
+  EXPECT_GT(count_of(loop, "part {"), 8u);
+  EXPECT_LT(loop.rfind("part {"), loop.find("break"));
+  EXPECT_GT(count_of(statements(25, "unroll (100)"), "part {"), 8u);
+}
+
 TEST(Lower, PredicateComesBeforeAllElse) {
   std::string text = verbs("begin /pid == 5/ { @[comm] = count() }");
   EXPECT_LT(text.find("get_current_pid_tgid"), text.find("get_current_comm"));

@@ -194,6 +194,45 @@ TEST_F(ParamValues, ASlotOutsideOfTheBlockIsRefused) {
   EXPECT_FALSE(fill());
 }
 
+TEST_F(ParamValues, OptionsOfTheScript) {
+  meta.params = {{.kind = ParamKind::option_number, .name = "n", .offset = 0, .text = "-5", .description = "how many"},
+                 {.kind = ParamKind::option_flag, .name = "v", .offset = 8, .text = "false"},
+                 {.kind = ParamKind::option_text, .name = "s", .offset = 16, .size = 8, .text = "abc"}};
+  ASSERT_TRUE(check_program_options(meta, options));
+  ASSERT_TRUE(fill());
+  EXPECT_EQ(static_cast<int64_t>(at(0)), -5);
+  EXPECT_EQ(at(8), 0u);
+  EXPECT_EQ(std::string(reinterpret_cast<char*>(block.data() + 16)), "abc");
+  options.named = {{"n", "0x10"}, {"v", "true"}, {"s", "given"}};
+  ASSERT_TRUE(check_program_options(meta, options));
+  ASSERT_TRUE(fill());
+  EXPECT_EQ(at(0), 16u);
+  EXPECT_EQ(at(8), 1u);
+  EXPECT_EQ(std::string(reinterpret_cast<char*>(block.data() + 16)), "given");
+}
+
+TEST_F(ParamValues, MistakesInOptionsOfTheScript) {
+  meta.params = {{.kind = ParamKind::option_number, .name = "n", .text = "5", .description = "how many"},
+                 {.kind = ParamKind::option_flag, .name = "v", .offset = 8, .text = "true"},
+                 {.kind = ParamKind::option_text, .name = "s", .offset = 16, .size = 4, .text = ""}};
+  auto wrong = [&](std::map<std::string, std::string> named) {
+    options.named = std::move(named);
+    Result<> checked = check_program_options(meta, options);
+    return checked ? Error{} : checked.error();
+  };
+  EXPECT_EQ(wrong({}).message, "");
+  EXPECT_EQ(wrong({{"x", "1"}}).message, "unexpected program command line options: --x");
+  EXPECT_EQ(wrong({{"x", "1"}}).hint, "expected program options:\n--n: how many\n--v\n--s");
+  EXPECT_EQ(wrong({{"help", "true"}}).message, "");
+  EXPECT_THAT(wrong({{"help", "true"}}).hint, HasSubstr("--n: how many"));
+  EXPECT_EQ(wrong({{"n", "true"}}).message, "program command line option --n expects an integer (value: true)");
+  EXPECT_EQ(wrong({{"n", "x"}}).message, "program command line option --n invalid integer (value: x)");
+  EXPECT_EQ(wrong({{"v", "maybe"}}).message, "program command line option --v expects a boolean (e.g. 'true') (value: maybe)");
+  EXPECT_THAT(wrong({{"s", "long"}}).message, HasSubstr("too long"));
+  meta.params.clear();
+  EXPECT_EQ(wrong({{"help", "true"}}).hint, "no custom program options defined.");
+}
+
 TEST_F(ParamValues, ProbeTextTakesParameters) {
   options.parameters = {"99", "x"};
   EXPECT_EQ(*substitute_parameters("$1", options), "99");

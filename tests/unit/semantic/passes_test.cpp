@@ -91,7 +91,7 @@ TEST(Plan, PayloadsAreNaturallyAligned) {
   EXPECT_EQ(site.args[2].offset, 16u);
   EXPECT_EQ(site.payload, 32u);
   EXPECT_EQ(site.line, 1u);
-  EXPECT_THAT(site.source_line, HasSubstr("~~~"));
+  EXPECT_EQ(site.source_line, "");  // kept for warnings at run time alone
 }
 
 TEST(Plan, OneSiteForCopiesOfABody) {
