@@ -49,6 +49,7 @@ class CallLower {
   virtual ~CallLower() = default;
   virtual Emit& emit() = 0;
   virtual const ast::Call& call() = 0;
+  virtual TypeTable& types() = 0;
   virtual Type type() = 0;                 // of the result
   virtual const Config& config() = 0;
   virtual const Target& target() = 0;
@@ -70,6 +71,10 @@ class CallLower {
   virtual void send_event(const std::function<void(Value payload)>& fill = {}) = 0;
   // An argument converted to type `to` and written to memory.
   virtual void into(size_t i, Type to, Value destination) = 0;
+  // The address of a structure argument where it lies in the kernel, or of what a pointer argument points to; as the verifier knows it.
+  virtual Value place(size_t i) = 0;
+  // Sends the message that PlanCall::warn made, with the number in it.
+  virtual void warn(Value number) = 0;
   // Index into Meta::strings of a text that planning added.
   virtual uint32_t string_index(std::string_view text) = 0;
   virtual Value probe_id() = 0;  // of the running program's target, see Kind::probe
@@ -98,6 +103,7 @@ enum class BuiltinFlag : uint16_t {
   arguments = 64,     // `args`: its value is Context::args, a program made for several matches is split where they differ
   names_target = 128,  // `probe`: differs from match to match, so a program for several matches reads the attach cookie
   needs_probe = 256,   // looks at the context or the target of the probe: not in functions of the script
+  per_match = 512,     // depends on the match at hand: a program made for several matches is split
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
 constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
@@ -133,6 +139,7 @@ class PlanCall {
   virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
   virtual void need(Feature feature, std::string_view construct) = 0;  // of the kernel: see artifact::Need
   virtual int32_t map_index(size_t arg) = 0;               // of a map argument
+  virtual void warn(std::string_view text) = 0;            // rows that are not async: a message that CallLower::warn sends; {} stands for its number
   virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
 };

@@ -93,6 +93,11 @@ void plan_print(CallCheck& c, PlanCall& plan) {
     site.action = Action::print_element;
     site.map = plan.map_index(0);
     plan.lay_out_key(0);
+    // Behind the key: whether the program has merged the CPUs' values, and what they came to.
+    plan.param({.kind = artifact::ParamKind::ncpus});
+    plan.param({.kind = artifact::ParamKind::feature, .name = "percpu_lookup", .index = 1});
+    site.payload = (site.payload + 7) / 8 * 8;
+    for (int word = 0; word < 3; ++word, site.payload += 8) site.args.push_back({.name = "", .offset = site.payload, .type = {{.kind = Kind::integer, .size = 8}}});
     return;
   }
   site.action = Action::print_value;

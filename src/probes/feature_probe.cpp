@@ -96,6 +96,15 @@ bool has_iterators() {
   return program.fd >= 0;
 }
 
+bool has_kernel_function(const char* name) {
+  btf* types = btf__load_vmlinux_btf();
+  const bool has = types && btf__find_by_name_kind(types, name, BTF_KIND_FUNC) >= 0;
+  btf__free(types);
+  return has;
+}
+
+bool has_helper(bpf_prog_type type, bpf_func_id helper) { return libbpf_probe_bpf_helper(type, helper, nullptr) == 1; }
+
 }  // namespace
 
 bool probe_feature(Feature feature) {
@@ -122,6 +131,19 @@ bool probe_feature(Feature feature) {
       break;
     case Feature::for_each_map:
       has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_for_each_map_elem, nullptr) == 1;
+      break;
+    case Feature::tai_clock:
+      has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_ktime_get_tai_ns);
+      break;
+    case Feature::task_from_pid:
+      has = has_kernel_function("bpf_task_from_pid");
+      break;
+    case Feature::socket_cookie:
+      // Asking for the helper needs a program of type tracing, which needs a target; its function has been there as long as the helper.
+      has = has_kernel_function("bpf_get_socket_ptr_cookie");
+      break;
+    case Feature::override_return:
+      has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_override_return);
       break;
     case Feature::iterators:
       has = has_iterators();

@@ -1,5 +1,6 @@
 #pragma once
 // What a script's asynchronous calls do when their events arrive.
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,6 +26,8 @@ class EventHandler {
   // Set by exit(n); later records are dropped until the session takes it back.
   std::optional<int> exit_code;
   bool ended = false;
+  // unwatch(): ends the watchpoints of an address.
+  std::function<void(uint64_t address)> unwatch;
 
  private:
   std::string formatted(size_t site, ValueBytes payload);

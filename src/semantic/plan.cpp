@@ -40,6 +40,7 @@ class CallPlan : public PlanCall {
   uint32_t string(std::string_view text) override;
   artifact::Site& site() override { return *site_; }
   void need(Feature feature, std::string_view construct) override;
+  void warn(std::string_view text) override;
   int32_t map_index(size_t arg) override;
   void lay_out_key(size_t arg) override;
   void lay_out(size_t first_arg) override;
@@ -75,6 +76,16 @@ class Planner {
     std::string name(feature_name(feature));
     if (std::ranges::find(meta_->needs, name, &artifact::Need::feature) != meta_->needs.end()) return;
     meta_->needs.push_back({name, std::string(construct), place(span), site_at(span, Action::runtime_error).source_line});
+  }
+
+  // A message of the run side about what stands at `span`.
+  int32_t runtime_error(Span span, std::string_view text, std::string_view helper) {
+    artifact::Site site = site_at(span, Action::runtime_error);
+    site.text = text;
+    site.helper = helper;
+    site.args.push_back({"", 0, {artifact::Type{.kind = Kind::integer, .size = 8, .is_signed = true}}});
+    site.payload = 8;
+    return add_site(span, std::move(site));
   }
 
  private:
@@ -208,15 +219,6 @@ class Planner {
     return index;
   }
 
-  int32_t runtime_error(Span span, std::string_view text, std::string_view helper) {
-    artifact::Site site = site_at(span, Action::runtime_error);
-    site.text = text;
-    site.helper = helper;
-    site.args.push_back({"", 0, {artifact::Type{.kind = Kind::integer, .size = 8, .is_signed = true}}});
-    site.payload = 8;
-    return add_site(span, std::move(site));
-  }
-
   void division(const void* node, Span span, ast::BinaryOp op, const ast::Expr& divisor) {
     if (op != ast::BinaryOp::divide && op != ast::BinaryOp::modulo) return;
     const ast::Integer* literal = integer_literal(divisor);
@@ -283,6 +285,8 @@ uint32_t CallPlan::string(std::string_view text) {
 }
 
 void CallPlan::need(Feature feature, std::string_view construct) { planner_->need(feature, construct, span_); }
+
+void CallPlan::warn(std::string_view text) { call_->site = planner_->runtime_error(span_, text, ""); }
 
 int32_t CallPlan::map_index(size_t arg) { return unit_->maps.at(std::get<ast::MapRef>(call_->args.at(arg)->node).name).index; }
 
