@@ -116,6 +116,7 @@ struct Builtin {
   std::string_view signature;
   std::string_view doc;
   std::string_view example;  // a whole script that compiles without privilege
+  std::string_view prints;   // what it prints when run, where that is always the same
   BuiltinFlag flags = BuiltinFlag::none;
   artifact::Action action = artifact::Action::printf;  // async rows
   // The result's type where the signature cannot say it. Runs in every round of inference: must not report.
@@ -139,12 +140,19 @@ class PlanCall {
   virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
   virtual void need(Feature feature, std::string_view construct) = 0;  // of the kernel: see artifact::Need
   virtual int32_t map_index(size_t arg) = 0;               // of a map argument
-  virtual void warn(std::string_view text) = 0;            // rows that are not async: a message that CallLower::warn sends; {} stands for its number
+  // Rows that are not async: a message that CallLower::warn sends; {} stands for its number. Empty: what the number means as an error of `helper`.
+  virtual void warn(std::string_view text, std::string_view helper = {}) = 0;
   virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
 };
 
 std::span<const Builtin* const> builtins();       // sorted by name
+// The rows by what they are about, for documentation.
+struct Family {
+  std::string_view title;
+  std::span<const Builtin> rows;
+};
+std::span<const Family> families();
 const Builtin* find_builtin(std::string_view name);
 // Whether the name is a builtin that may be written without parentheses: what parse() wants to know to tell `(pid) * 2` from a cast.
 bool is_value_builtin(std::string_view name);

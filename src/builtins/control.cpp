@@ -39,7 +39,7 @@ Value lower_signal(Emit& e, CallLower& c, uint32_t helper) {
 void check_override(CallCheck& c) {
   const Context& context = c.context();
   bool entry = context.registers && !context.user_pointers && !context.positional.empty();
-  if (!entry) c.diagnostics().report<Diag::only_with_probes>(c.expr().span, "override", "kprobe", c.target().provider ? c.target().provider->name : "");
+  if (!entry) c.diagnostics().report<Diag::override_place>(c.expr().span);
 }
 
 constexpr uint64_t most_written = 4096;
@@ -121,6 +121,7 @@ const Builtin rows[] = {
      .example = "uprobe:libc:getenv { $c = \"X\"; write_user((int8 *)arg0, &$c, 1) }",
      .flags = BuiltinFlag::unsafe,
      .check = check_write,
+     .plan = [](CallCheck&, PlanCall& plan) { plan.need(Feature::write_user, "write_user()"); },
      .lower = lower_write},
 };
 

@@ -140,7 +140,11 @@ void lower_path(Emit& e, CallLower& c) {
   uint32_t size = c.type()->size;
   if (c.padded()) e.zero(to, size);
   Value length = e.helper(BPF_FUNC_d_path, {c.place(0), to, e.imm(size, 32)});
-  e.branch(e.compare(Compare::slt, length, e.imm(0)), [&] { e.store(to, e.imm(0, 8)); }, {}, false);
+  auto failed = [&] {
+    e.store(to, e.imm(0, 8));
+    c.warn(length);
+  };
+  e.branch(e.compare(Compare::slt, length, e.imm(0)), failed, {}, false);
 }
 
 // Swaps the bytes of an integer of `bits` by shifts; the optimiser makes one instruction of it.
@@ -157,7 +161,8 @@ const Builtin rows[] = {
     {.name = "str",
      .signature = "str(pointer|int|string address, int length = max) -> string",
      .doc = "The NUL-terminated string at an address, at most `length` bytes with its NUL (max_strlen by default); \"\" where memory cannot be read.",
-     .example = "tracepoint:syscalls:sys_enter_openat { print(str(args.filename)) }",
+     .example = "begin { print(str(\"abcdef\", 3)) }",
+     .prints = "abc",
      .infer = str_type,
      .check = check_length,
      .lower_into = lower_str},
@@ -165,27 +170,31 @@ const Builtin rows[] = {
      .signature = "buf(any data, int length = all) -> buffer",
      .doc = "Raw bytes at an address, or of an array; `length` may be known at run time only and is cut at max_strlen.",
      .example = "begin { print(buf(\"abc\", 3)) }",
+     .prints = "abc",
      .infer = buf_type,
      .check = check_buf,
      .lower_into = lower_buf},
     {.name = "strncmp",
      .signature = "strncmp(string a, string b, literal int length) -> uint64",
      .doc = "0 if the first `length` characters of two strings are equal, else 1.",
-     .example = "begin { if (strncmp(comm, \"awl\", 3) == 0) { print(1) } }",
+     .example = "begin { print(strncmp(\"awl\", \"awk\", 2)) }",
+     .prints = "0",
      .check = check_strncmp,
      .lower = lower_strncmp},
     {.name = "path",
      .signature = "path(any path, literal int size = max) -> string",
-     .doc = "The full name of a file, given its `struct path` (of an argument in fentry and fexit, or in iter); \"\" where `size` bytes are too few.",
+     .doc = "The full name of a file, given its `struct path` (of an argument in fentry and fexit, or in iter); \"\" with a warning where `size` bytes are too few.",
      .example = "fentry:filp_close { print(path(args.filp.f_path)) }",
      .flags = BuiltinFlag::needs_probe,
      .infer = path_type,
      .check = check_path,
+     .plan = [](CallCheck&, PlanCall& plan) { plan.warn("", "d_path"); },
      .lower_into = lower_path},
     {.name = "bswap",
      .signature = "bswap(int value) -> uint64",
      .doc = "The integer with its bytes in reverse order; the size stays.",
      .example = "begin { print(bswap((uint16)0x1234)) }",
+     .prints = "13330",
      .infer = [](CallCheck& c) { return c.types().integer(c.count() && is_integer(c.type(0)) ? c.type(0)->size : 8, false); },
      .lower = [](Emit& e, CallLower& c) {
        Value v = c.value(0);

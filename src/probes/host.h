@@ -57,7 +57,7 @@ struct MultiTarget {
 };
 
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
-                             tai_clock, task_from_pid, socket_cookie, override_return, /* grows */ };
+                             tai_clock, task_from_pid, socket_cookie, override_return, write_user, /* grows */ };
 
 struct FileStatus {
   bool exists = false, directory = false;
