@@ -109,6 +109,12 @@ class FakeHost : public Host {
     if (found == elf.end()) return fail(ENOENT, "cannot open '{}'", path);
     return found->second;
   }
+  Result<ElfSymbol> elf_symbol(const std::string& path, const std::string& name) override {
+    AWL_TRY(all, elf_functions(path));
+    for (const ElfSymbol& symbol : all)
+      if (symbol.name == name) return symbol;
+    return fail(ENOENT, "'{}' has no symbol '{}'", path, name);
+  }
   Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) override {
     auto found = debug.find(path);
     if (found == debug.end()) return fail(0, "no debuginfo found for {}", path);

@@ -22,13 +22,14 @@ static_assert(storage_names.size() == static_cast<size_t>(Storage::percpu_hash) 
 
 inline constexpr auto action_names =
     std::to_array<std::string_view>({"printf", "print_value", "print_map", "print_element", "clear", "zero", "exit", "time", "join", "cat",
-                                     "system", "errorf", "warnf", "strftime", "runtime_error"});
-static_assert(action_names.size() == static_cast<size_t>(Action::runtime_error) + 1);
+                                     "system", "errorf", "warnf", "strftime", "runtime_error", "skboutput", "unwatch"});
+static_assert(action_names.size() == static_cast<size_t>(Action::unwatch) + 1);
 
 inline constexpr auto param_kind_names =
     std::to_array<std::string_view>({"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count",
-                                     "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text", "option_flag", "kernel_fact"});
-static_assert(param_kind_names.size() == static_cast<size_t>(ParamKind::kernel_fact) + 1);
+                                     "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text", "option_flag", "kernel_fact",
+                                     "wall_offset", "tai_offset", "cgroup_id", "user_symbol"});
+static_assert(param_kind_names.size() == static_cast<size_t>(ParamKind::user_symbol) + 1);
 
 constexpr std::span<const std::string_view> enum_names(Kind) { return kind_names; }
 constexpr std::span<const std::string_view> enum_names(StackMode) { return stack_mode_names; }

@@ -58,6 +58,7 @@ std::string map_line(const Map& map) {
   if (!map.key.empty()) line += fmt::format("[{}]", type_text(map.key[0]));
   line += fmt::format(": {}, {}", type_text(map.value), enum_name(map.storage));
   if (map.value.kind == Kind::lhist) line += fmt::format(", {} to {} by {}", map.histogram.min, map.histogram.max, map.histogram.step);
+  if (map.value.kind == Kind::tseries) line += fmt::format(", {} intervals of {} ns", map.histogram.buckets, map.histogram.step);
   if (map.max_entries != 0 && !map.key.empty()) line += fmt::format(", at most {} entries", map.max_entries);
   return line + (map.elf_name.empty() ? "\n" : fmt::format(", BPF map {}\n", map.elf_name));
 }

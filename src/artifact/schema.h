@@ -36,7 +36,7 @@ enum class Kind : uint8_t {
   avg, stats,  // u64 total, u64 updates
   hist,   // see HistogramShape: u64 for each bucket
   lhist,
-  tseries,
+  tseries,  // see HistogramShape: {u64 interval, u64 value, u64 weight} for each of `buckets` intervals
 };
 
 enum class StackMode : uint8_t { bpftrace, perf, raw, build_id };
@@ -69,8 +69,11 @@ struct Type {
 // hist(n, bits): bucket 0: n < 0; 1 + n for 0 <= n < 2^(bits+1); then 2^bits buckets for each power of two.
 // Number of buckets: 1 + 2^(bits+1) + (63 - (bits+1)) * 2^bits.
 // lhist(n, min, max, step): bucket 0: n < min; 1 + (n - min) / step; the last: n >= max rounded down to a whole step.
+// tseries(n, step, buckets, function): time is cut into intervals of `step` ns of the wall clock; interval i (time / step) is kept at i % buckets, and
+// one that is met later takes its place. `weight`: of `last` the time of the update, else the number of updates; an interval of 0 is an empty place.
+enum class SeriesFunction : uint8_t { last, avg, max, min, sum };
 struct HistogramShape {
-  uint32_t bits = 0;                  // hist
+  uint32_t bits = 0;                  // hist; tseries: the SeriesFunction
   int64_t min = 0, max = 0, step = 0;  // lhist
   uint32_t buckets = 0;
   bool operator==(const HistogramShape&) const = default;
@@ -99,10 +102,13 @@ struct Map {
 // An asynchronous call. Its events are records of the ring buffer `awl_events`: u32 site index, u32 program index, then the payload with the
 // arguments at their offsets.
 // print_element prints an element whose value is an aggregation: `map` says of which map, the payload's one argument is the key; reading and merging
-// the CPUs' values is left to the run side. Elements of other maps are print_value.
+// the CPUs' values is left to the run side unless the program could do it (then the value is that of the moment): behind the key stand u64 merged,
+// u64 total (or value), u64 updates. Elements of other maps are print_value.
+// skboutput: the event comes by awl_packets; `text` is the file, the payload: see packet_header.
 enum class Action : uint8_t {
   printf, print_value, print_map, print_element, clear, zero, exit, time, join, cat, system, errorf, warnf, strftime,
-  runtime_error,  // a mistake met at run time: `text`; payload: i64 return code of the helper
+  runtime_error,  // a mistake met at run time: `text`, in which {} stands for the number; payload: i64 number (return code of the helper)
+  skboutput, unwatch,
 };
 struct Site {
   Action action = Action::printf;
@@ -143,6 +149,9 @@ enum class ParamKind : uint8_t {
   option_number, option_text,  // getopt: `name`, default in `text`, what it is for in `description`
   option_flag,  // the same, u64: 0 or 1, "true" or "false" in `text`
   kernel_fact,  // u64: 1 if what `name` says is true of the kernel, see probes/kernel_facts.h
+  wall_offset, tai_offset,     // u64: what the wall clock and TAI are ahead of the boot clock, in ns
+  cgroup_id,                   // u64: of the cgroup v2 directory `name`
+  user_symbol,                 // u64: address, as in its symbol table, of a symbol of a program or library; `name`: SYMBOL@FILE
 };
 struct Param {
   ParamKind kind{};
@@ -205,6 +214,10 @@ struct StackKey {
   auto operator<=>(const StackKey&) const = default;
 };
 constexpr uint32_t stack_frame_bytes(StackMode mode) { return mode == StackMode::build_id ? 32 : 8; }
+// BPF_MAP_TYPE_PERF_EVENT_ARRAY of the packets that skboutput() writes: u32 site, u32 how many bytes of the packet to leave out, u64 boot time, then
+// the packet's bytes.
+inline constexpr std::string_view packets_map = "awl_packets";
+inline constexpr uint32_t packet_header = 16;
 inline constexpr std::string_view params_symbol = "awl_params";
 inline constexpr std::string_view globals_symbol = "awl_globals";
 // Where the kernel has no attach cookies, a per_target program loads this 64-bit constant (BPF_LD_IMM64) in the cookie's place, and the

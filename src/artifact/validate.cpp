@@ -107,6 +107,13 @@ Result<> check_histogram(const Map& map, const std::string& place) {
   return {};
 }
 
+Result<> check_series(const Map& map, const std::string& place) {
+  const HistogramShape& shape = map.histogram;
+  if (shape.step <= 0 || shape.bits > static_cast<uint32_t>(SeriesFunction::sum)) return wrong(place, "series of {} ns by function {}", shape.step, shape.bits);
+  if (shape.buckets == 0 || map.value.size != 24ULL * shape.buckets) return wrong(place, "{} intervals in {} bytes", shape.buckets, map.value.size);
+  return {};
+}
+
 Result<> check_map(const Map& map, const Meta& meta, const std::string& place) {
   if (map.name.empty() || map.name[0] != '@') return wrong(place, "name '{}' is not that of a map", map.name);
   if (map.key.size() > 1) return wrong(place, "has {} keys instead of one", map.key.size());
@@ -127,6 +134,7 @@ Result<> check_map(const Map& map, const Meta& meta, const std::string& place) {
              8 > meta.globals_size - map.set_offset) {
     return wrong(place, "lies outside of the {} bytes of globals", meta.globals_size);
   }
+  if (map.value.kind == Kind::tseries) return check_series(map, place);
   if (map.value.kind == Kind::hist || map.value.kind == Kind::lhist) return check_histogram(map, place);
   return {};
 }

@@ -1,5 +1,6 @@
 // Functions that may only be assigned to a map: each CPU updates a value of its own, the run side merges.
 #include <algorithm>
+#include <array>
 
 #include "base/diag/builtins.h"
 #include "builtins/rows.h"
@@ -159,46 +160,132 @@ void check_lhist(CallCheck& c) {
     c.diagnostics().report<Diag::lhist_buckets>(c.expr().span, (*max - *min) / *step, most_lhist_buckets);
 }
 
+// --- tseries ---
+
+using artifact::ParamKind;
+using artifact::SeriesFunction;
+
+constexpr std::array<std::string_view, 5> series_functions = {"", "avg", "max", "min", "sum"};  // in the order of SeriesFunction
+constexpr uint32_t point_size = 24;            // u64 interval, u64 value, u64 weight
+constexpr int64_t most_intervals = 32768 / point_size;  // the kernel's limit for a CPU's part of a value
+
+std::optional<SeriesFunction> series_function(CallCheck& c) {
+  if (c.count() < 4) return SeriesFunction::last;
+  auto found = std::ranges::find(series_functions, c.string(3).value_or(""));
+  if (found == series_functions.end() || found->empty()) return std::nullopt;
+  return static_cast<SeriesFunction>(found - series_functions.begin());
+}
+
+Type tseries_type(CallCheck& c) {
+  artifact::HistogramShape shape{.bits = static_cast<uint32_t>(series_function(c).value_or(SeriesFunction::last)), .step = 1, .buckets = 1};
+  if (c.count() >= 3) {
+    shape.step = std::max<int64_t>(c.integer(1).value_or(1), 1);
+    shape.buckets = static_cast<uint32_t>(std::clamp<int64_t>(c.integer(2).value_or(1), 1, most_intervals));
+  }
+  return c.types().aggregation(Kind::tseries, argument_signed(c), shape);
+}
+
+void check_tseries(CallCheck& c) {
+  if (c.config().unstable_tseries == "warn") c.diagnostics().report<Diag::unstable_feature>(Span{}, "tseries", "unstable_tseries");
+  if (c.config().unstable_tseries == "error") c.diagnostics().report<Diag::unstable_disabled>(c.expr().span, "tseries", "unstable_tseries");
+  auto interval = c.integer(1), intervals = c.integer(2);
+  if (!interval || !intervals) return;
+  if (*interval < 1) c.diagnostics().report<Diag::tseries_interval>(c.arg(1).span, *interval);
+  else if (*intervals < 1) c.diagnostics().report<Diag::tseries_few>(c.arg(2).span, *intervals);
+  else if (*intervals > most_intervals) c.diagnostics().report<Diag::tseries_many>(c.arg(2).span, *intervals, most_intervals);
+  else if (!series_function(c)) c.diagnostics().report<Diag::tseries_function>(c.arg(3).span, c.string(3).value_or(""));
+}
+
+void update_point(Emit& e, Value point, SeriesFunction function, bool is_signed, Value x, Value now) {
+  Value old = e.load(point, 64, 8), weight = e.load(point, 64, 16);
+  Value first = e.compare(Compare::eq, weight, e.imm(0));
+  switch (function) {
+    case SeriesFunction::last:
+      e.store(point, x, 8);
+      e.store(point, now, 16);
+      return;
+    case SeriesFunction::max:
+    case SeriesFunction::min: {
+      bool max = function == SeriesFunction::max;
+      Compare better = is_signed ? (max ? Compare::sgt : Compare::slt) : (max ? Compare::ugt : Compare::ult);
+      Value replace = e.binary(Op::bit_or, first, e.compare(better, x, old));
+      e.store(point, e.select(replace, x, old), 8);
+      break;
+    }
+    case SeriesFunction::avg:
+    case SeriesFunction::sum: e.store(point, e.binary(Op::add, old, x), 8); break;
+  }
+  e.store(point, e.binary(Op::add, weight, e.imm(1)), 16);
+}
+
+Value lower_tseries(Emit& e, CallLower& c) {
+  Type type = c.type();
+  const artifact::HistogramShape& shape = type->histogram;
+  Value x = c.value64(0);
+  Value now = e.binary(Op::add, e.helper(BPF_FUNC_ktime_get_boot_ns, {}, Effect::reads), e.param(c.param(ParamKind::wall_offset, "")));
+  Value interval = e.binary(Op::udiv, now, e.imm(static_cast<uint64_t>(shape.step)));
+  Value place = e.binary(Op::umod, interval, e.imm(shape.buckets));
+  c.with_element([&](Value slot) {
+    Value index = e.opaque(place);
+    e.branch(e.compare(Compare::ult, index, e.imm(shape.buckets)), [&] {
+      Value point = e.offset(slot, e.binary(Op::mul, index, e.imm(point_size)));
+      e.branch(e.compare(Compare::ne, e.load(point, 64), interval), [&] {
+        e.store(point, interval);
+        e.store(point, e.imm(0), 8);
+        e.store(point, e.imm(0), 16);
+      });
+      update_point(e, point, static_cast<SeriesFunction>(shape.bits), type->is_signed, x, now);
+    });
+  });
+  return {};
+}
+
 const Builtin rows[] = {
     {.name = "count",
      .signature = "count() -> count_t",
      .doc = "How often it was called.",
-     .example = "tracepoint:raw_syscalls:sys_enter { @[comm] = count() }",
+     .example = "begin { @ = count() }",
+     .prints = "@: 1",
      .flags = BuiltinFlag::aggregation,
      .infer = [](CallCheck& c) { return c.types().aggregation(Kind::count, false); },
      .lower = lower_count},
     {.name = "sum",
      .signature = "sum(int value) -> sum_t",
      .doc = "The total of the values.",
-     .example = "tracepoint:raw_syscalls:sys_enter { @ = sum(args.id) }",
+     .example = "begin { @ = sum(3); @ = sum(4) }",
+     .prints = "@: 7",
      .flags = BuiltinFlag::aggregation,
      .infer = [](CallCheck& c) { return c.types().aggregation(Kind::sum, argument_signed(c)); },
      .lower = lower_total},
     {.name = "min",
      .signature = "min(int value) -> min_t",
      .doc = "The smallest of the values.",
-     .example = "tracepoint:raw_syscalls:sys_enter { @ = min(args.id) }",
+     .example = "begin { @ = min(3); @ = min(4) }",
+     .prints = "@: 3",
      .flags = BuiltinFlag::aggregation,
      .infer = [](CallCheck& c) { return c.types().aggregation(Kind::min, argument_signed(c)); },
      .lower = lower_min},
     {.name = "max",
      .signature = "max(int value) -> max_t",
      .doc = "The largest of the values.",
-     .example = "tracepoint:raw_syscalls:sys_enter { @ = max(args.id) }",
+     .example = "begin { @ = max(3); @ = max(4) }",
+     .prints = "@: 4",
      .flags = BuiltinFlag::aggregation,
      .infer = [](CallCheck& c) { return c.types().aggregation(Kind::max, argument_signed(c)); },
      .lower = lower_max},
     {.name = "avg",
      .signature = "avg(int value) -> avg_t",
      .doc = "The average of the values.",
-     .example = "tracepoint:raw_syscalls:sys_enter { @ = avg(args.id) }",
+     .example = "begin { @ = avg(4); @ = avg(6) }",
+     .prints = "@: 5",
      .flags = BuiltinFlag::aggregation,
      .infer = [](CallCheck& c) { return c.types().aggregation(Kind::avg, argument_signed(c)); },
      .lower = lower_total},
     {.name = "stats",
      .signature = "stats(int value) -> stats_t",
      .doc = "Number, average and total of the values.",
-     .example = "tracepoint:raw_syscalls:sys_enter { @ = stats(args.id) }",
+     .example = "begin { @ = stats(4); @ = stats(6) }",
+     .prints = "@: { .count = 2, .average = 5, .total = 10 }",
      .flags = BuiltinFlag::aggregation,
      .infer = [](CallCheck& c) { return c.types().aggregation(Kind::stats, argument_signed(c)); },
      .lower = lower_total},
@@ -218,6 +305,15 @@ const Builtin rows[] = {
      .infer = lhist_type,
      .check = check_lhist,
      .lower = lower_lhist},
+    {.name = "tseries",
+     .signature = "tseries(int value, literal int interval_ns, literal int num_intervals, literal string function = last) -> tseries_t",
+     .doc = "How the values go on over time: of each interval the last value, or the avg, max, min or sum of its values; the newest intervals are kept.",
+     .example = "tracepoint:raw_syscalls:sys_enter { @ = tseries(args.id, 1s, 20, \"avg\") }",
+     .flags = BuiltinFlag::aggregation,
+     .infer = tseries_type,
+     .check = check_tseries,
+     .plan = [](CallCheck&, PlanCall& plan) { plan.param({.kind = ParamKind::wall_offset}); },
+     .lower = lower_tseries},
 };
 
 }  // namespace

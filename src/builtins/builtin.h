@@ -53,6 +53,7 @@ class CallLower {
   virtual ~CallLower() = default;
   virtual Emit& emit() = 0;
   virtual const ast::Call& call() = 0;
+  virtual TypeTable& types() = 0;
   virtual Type type() = 0;                 // of the result
   virtual const Config& config() = 0;
   virtual const Target& target() = 0;
@@ -72,12 +73,14 @@ class CallLower {
   // Asynchronous rows: sends the event of this call's site, with the call's last arguments as the site lists them. With `fill` given the
   // payload is stored by it instead.
   virtual void send_event(const std::function<void(Value payload)>& fill = {}) = 0;
-  // Warns at run time with the text that planning gave for this call (PlanCall::runtime_error); `code` is what a helper answered.
-  virtual void runtime_error(Value code) = 0;
   // For helpers that read memory: warns under -k where `code`, the answer, is an error. Gives the code back.
   virtual Value check_read(Value code, bool user) = 0;
   // An argument converted to type `to` and written to memory.
   virtual void into(size_t i, Type to, Value destination) = 0;
+  // The address of a structure argument where it lies in the kernel, or of what a pointer argument points to; as the verifier knows it.
+  virtual Value place(size_t i) = 0;
+  // Sends the message that PlanCall::warn made, with the number in it.
+  virtual void warn(Value number) = 0;
   // Index into Meta::strings of a text that planning added.
   virtual uint32_t string_index(std::string_view text) = 0;
   virtual Value probe_id() = 0;  // of the running program's target, see Kind::probe
@@ -108,6 +111,7 @@ enum class BuiltinFlag : uint16_t {
   needs_probe = 256,   // looks at the context or the target of the probe: not in functions of the script
   late = 1024,         // constant() only where a value is asked for when compiling; elsewhere the call stays and is answered when the program runs
   asks_types = 512,    // constant() looks at types: it is asked when they have settled
+  per_match = 2048,     // depends on the match at hand: a program made for several matches is split
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
 constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
@@ -120,6 +124,7 @@ struct Builtin {
   std::string_view signature;
   std::string_view doc;
   std::string_view example;  // a whole script that compiles without privilege
+  std::string_view prints;   // what it prints when run, where that is always the same
   BuiltinFlag flags = BuiltinFlag::none;
   artifact::Action action = artifact::Action::printf;  // async rows
   // The result's type where the signature cannot say it. Runs in every round of inference: must not report.
@@ -145,13 +150,20 @@ class PlanCall {
   virtual uint32_t string(std::string_view text) = 0;      // index into Meta::strings
   virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
   virtual void need(Feature feature, std::string_view construct) = 0;  // of the kernel: see artifact::Need
-  virtual void runtime_error(std::string_view text) = 0;   // what CallLower::runtime_error warns with
   virtual int32_t map_index(size_t arg) = 0;               // of a map argument
+  // Rows that are not async: a message that CallLower::warn sends; {} stands for its number. Empty: what the number means as an error of `helper`.
+  virtual void warn(std::string_view text, std::string_view helper = {}) = 0;
   virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
 };
 
 std::span<const Builtin* const> builtins();       // sorted by name
+// The rows by what they are about, for documentation.
+struct Family {
+  std::string_view title;
+  std::span<const Builtin> rows;
+};
+std::span<const Family> families();
 const Builtin* find_builtin(std::string_view name);
 // Whether the name is a builtin that may be written without parentheses: what parse() wants to know to tell `(pid) * 2` from a cast.
 bool is_value_builtin(std::string_view name);

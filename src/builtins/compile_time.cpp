@@ -288,6 +288,7 @@ const Builtin rows[] = {
      .signature = "default_str_length() -> int64",
      .doc = "The setting max_strlen.",
      .example = "begin { print(default_str_length) }",
+     .prints = "1024",
      .flags = BuiltinFlag::variable,
      .constant = [](CallCheck& c) { return ast::make(c.expr().span, ast::Integer{c.config().max_strlen}, c.types().integer(8, true)); }},
     {.name = "probetype",

@@ -97,6 +97,96 @@ Type in_space(CallCheck& c, AddressSpace space) {
   return is_pointer(t) ? c.types().pointer(t->element, space, false) : t;
 }
 
+std::string_view probe_type(const Target& target) {
+  if (!target.provider || target.provider->runs_on_start || target.provider->runs_at_end) return "special";
+  return target.provider->name;
+}
+
+// A per-CPU variable of a CPU lies at its address plus the CPU's entry of this array, in all kernels.
+constexpr std::string_view percpu_offsets = "__per_cpu_offset";
+
+void plan_percpu(CallCheck& c, PlanCall& plan) {
+  plan.param({.kind = ParamKind::kernel_symbol, .name = c.string(0).value_or("")});
+  plan.param({.kind = ParamKind::kernel_symbol, .name = std::string(percpu_offsets)});
+  plan.param({.kind = ParamKind::ncpus});
+}
+
+Value lower_percpu(Emit& e, CallLower& c) {
+  Value cpu = c.count() > 1 ? c.value64(1) : e.helper(BPF_FUNC_get_smp_processor_id, {}, Effect::pure);
+  Value variable = e.param(c.param(ParamKind::kernel_symbol, *literal_string(c.arg(0))));
+  Value table = e.param(c.param(ParamKind::kernel_symbol, percpu_offsets));
+  Value distance = e.slot(8);
+  c.probe_read(distance, 8, e.binary(Op::add, table, e.binary(Op::shl, cpu, e.imm(3))), AddressSpace::kernel);
+  Value address = e.binary(Op::add, variable, e.load(distance, 64));
+  if (c.count() < 2) return address;
+  return e.select(e.compare(Compare::ult, cpu, e.param(c.param(ParamKind::ncpus, ""))), address, e.imm(0));
+}
+
+// --- uaddr: the program lies in memory as far from its symbol table as the probed instruction does ---
+
+struct ProbedPlace {
+  std::string file, function;  // an address instead of a function: function is empty
+  uint64_t offset = 0;
+};
+
+std::optional<ProbedPlace> probed_place(const Target& target) {
+  if (target.parts.size() < 2) return std::nullopt;
+  ProbedPlace place{.file = target.parts[0]};
+  const std::string& text = target.parts[1];
+  if (auto address = parse_unsigned(text); address) {
+    place.offset = *address;
+    return place;
+  }
+  size_t plus = std::min(text.find('+'), text.size());
+  place.function = text.substr(0, plus);
+  if (plus < text.size()) place.offset = parse_unsigned(text.substr(plus + 1)).value_or(0);
+  return place;
+}
+
+std::string at_file(std::string_view symbol, const std::string& file) { return fmt::format("{}@{}", symbol, file); }
+
+std::optional<ElfSymbol> user_symbol(CallCheck& c) {
+  auto name = c.string(0);
+  auto place = probed_place(c.target());
+  if (!name || !place) return std::nullopt;
+  Result<std::string> path = c.host().find_binary(place->file, std::nullopt);
+  if (!path) return std::nullopt;
+  Result<ElfSymbol> symbol = c.host().elf_symbol(*path, *name);
+  return symbol ? std::optional(std::move(*symbol)) : std::nullopt;
+}
+
+Type uaddr_type(CallCheck& c) {
+  auto symbol = user_symbol(c);
+  uint64_t size = symbol && (symbol->size == 1 || symbol->size == 2 || symbol->size == 4) ? symbol->size : 8;
+  return c.types().pointer(c.types().integer(static_cast<uint32_t>(size), false), AddressSpace::user);
+}
+
+void check_uaddr(CallCheck& c) {
+  if (!c.context().user_pointers || !c.context().registers || !c.context().function)
+    c.diagnostics().report<Diag::only_with_probes>(c.expr().span, "uaddr", "'uprobe', 'uretprobe'", kind_of(c));
+  else if (auto name = c.string(0); name && !user_symbol(c))
+    c.diagnostics().report<Diag::no_user_symbol>(c.arg(0).span, c.target().parts.empty() ? "" : c.target().parts[0], *name);
+}
+
+void plan_uaddr(CallCheck& c, PlanCall& plan) {
+  auto place = probed_place(c.target());
+  if (!place) return;
+  plan.param({.kind = ParamKind::user_symbol, .name = at_file(c.string(0).value_or(""), place->file)});
+  if (!place->function.empty()) plan.param({.kind = ParamKind::user_symbol, .name = at_file(place->function, place->file)});
+}
+
+Value lower_uaddr(Emit& e, CallLower& c) {
+  ProbedPlace place = *probed_place(c.target());
+  Value symbol = e.param(c.param(ParamKind::user_symbol, at_file(*literal_string(c.arg(0)), place.file)));
+  Value probed = e.imm(place.offset);
+  if (!place.function.empty()) probed = e.binary(Op::add, probed, e.param(c.param(ParamKind::user_symbol, at_file(place.function, place.file))));
+  // When a function has returned its address is known to the kernel alone, from 6.6 on (before, it says 0).
+  bool returned = c.context().retval.has_value();
+  Value here = returned ? e.helper(BPF_FUNC_get_func_ip, {e.context()}, Effect::reads) : c.access(*c.context().function);
+  Value address = e.binary(Op::add, symbol, e.binary(Op::sub, here, probed));
+  return returned ? e.select(e.compare(Compare::eq, here, e.imm(0)), e.imm(0), address) : address;
+}
+
 const Builtin rows[] = {
     {.name = "args",
      .signature = "args() -> struct",
@@ -145,7 +235,8 @@ const Builtin rows[] = {
     {.name = "probe",
      .signature = "probe() -> probe",
      .doc = "Full name of the attach point that fired.",
-     .example = "tracepoint:sched:* { @[probe] = count() }",
+     .example = "begin { print(probe) }",
+     .prints = "begin",
      .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::names_target,
      .infer = [](CallCheck& c) { return c.types().simple(Kind::probe); },
      .lower = [](Emit&, CallLower& c) { return c.probe_id(); }},
@@ -168,7 +259,7 @@ const Builtin rows[] = {
     {.name = "kaddr",
      .signature = "kaddr(literal string symbol) -> uint64",
      .doc = "Address of a kernel symbol.",
-     .example = "begin { print(kaddr(\"jiffies\")) }",
+     .example = "begin { print(kaddr(\"vfs_read\")) }",
      .check = check_kernel_symbol,
      .plan = [](CallCheck& c, PlanCall& plan) { plan.param({.kind = ParamKind::kernel_symbol, .name = c.string(0).value_or("")}); },
      .lower = [](Emit& e, CallLower& c) { return e.param(c.param(ParamKind::kernel_symbol, *literal_string(c.arg(0)))); }},
@@ -176,19 +267,46 @@ const Builtin rows[] = {
      .signature = "kptr(pointer address) -> pointer",
      .doc = "The same pointer, taken as an address in the kernel.",
      .example = "begin { $p = kptr((int32 *)0); print(*$p) }",
+     .prints = "0",
      .infer = [](CallCheck& c) { return in_space(c, AddressSpace::kernel); },
      .lower = [](Emit&, CallLower& c) { return c.value64(0); }},
     {.name = "uptr",
      .signature = "uptr(pointer address) -> pointer",
      .doc = "The same pointer, taken as an address in the current process.",
      .example = "begin { $p = uptr((int32 *)0); print(*$p) }",
+     .prints = "0",
      .infer = [](CallCheck& c) { return in_space(c, AddressSpace::user); },
      .lower = [](Emit&, CallLower& c) { return c.value64(0); }},
-    {.name = "is_err",
-     .signature = "is_err(pointer|int address) -> bool",
-     .doc = "Whether a pointer is one of the kernel's error values (-4095 to -1).",
-     .example = "kretprobe:vfs_read { print(is_err(retval)) }",
-     .lower = [](Emit& e, CallLower& c) { return e.compare(Compare::uge, c.value64(0), e.imm(static_cast<uint64_t>(-4095))); }},
+    {.name = "percpu_kaddr",
+     .signature = "percpu_kaddr(literal string symbol, int cpu = current) -> pointer",
+     .doc = "Address of a variable of which each CPU has its own, on this CPU or a given one; null if there is no such CPU.",
+     .example = "begin { print(*percpu_kaddr(\"runqueues\")) }",
+     .infer = [](CallCheck& c) { return c.types().pointer(c.types().integer(8, false), AddressSpace::kernel); },
+     .check = check_kernel_symbol,
+     .plan = plan_percpu,
+     .lower = lower_percpu},
+    {.name = "uaddr",
+     .signature = "uaddr(literal string symbol) -> pointer",
+     .doc = "Address of a variable or function of the probed program or library, by its name; a pointer to an integer of its size.",
+     .example = "uprobe:libc:getenv { print(*uaddr(\"environ\")) }",
+     .flags = BuiltinFlag::needs_probe | BuiltinFlag::per_match,
+     .infer = uaddr_type,
+     .check = check_uaddr,
+     .plan = plan_uaddr,
+     .lower = lower_uaddr},
+    {.name = "probetype",
+     .signature = "probetype() -> string",
+     .doc = "The kind of the probe, e.g. `kprobe`; of `begin` and `end` it is `special`.",
+     .example = "begin { print(probetype) }",
+     .prints = "special",
+     .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe,
+     .infer = [](CallCheck& c) { return c.types().string(static_cast<uint32_t>(probe_type(c.target()).size() + 1)); },
+     .lower_into =
+         [](Emit& e, CallLower& c) {
+           std::string text(probe_type(c.target()));
+           text.push_back('\0');
+           e.copy(c.destination(), e.bytes(text), static_cast<uint32_t>(text.size()));
+         }},
 };
 
 }  // namespace

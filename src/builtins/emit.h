@@ -85,6 +85,14 @@ class Emit {
   virtual Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect = Effect::full) = 0;  // 64-bit result; id: enum bpf_func_id
   virtual Value helper_address(uint32_t id, std::initializer_list<Value> args, Effect effect = Effect::full) = 0;  // result is an address
 
+  // A function of the kernel (kfunc) by its BTF name, with its types as C writes them: "void", "s32", "u32", "u64", "struct NAME *". The result is null
+  // for void, an address for a pointer, else 64 bits.
+  struct KernelFunction {
+    std::string_view name, result;
+    std::initializer_list<std::string_view> parameters;
+  };
+  virtual Value kernel_function(const KernelFunction& function, std::initializer_list<Value> args) = 0;
+
   // --- maps and globals ---
   virtual Value map(int32_t index) = 0;            // the BPF map of Meta::maps[index]
   virtual Value named_map(std::string_view name) = 0;  // awl_events ...

@@ -90,6 +90,11 @@ void plan_print(CallCheck& c, PlanCall& plan) {
     site.action = Action::print_element;
     site.map = plan.map_index(0);
     plan.lay_out_key(0);
+    // Behind the key: whether the program has merged the CPUs' values, and what they came to.
+    plan.param({.kind = artifact::ParamKind::ncpus});
+    plan.param({.kind = artifact::ParamKind::feature, .name = "percpu_lookup", .index = 1});
+    site.payload = (site.payload + 7) / 8 * 8;
+    for (int word = 0; word < 3; ++word, site.payload += 8) site.args.push_back({.name = "", .offset = site.payload, .type = {{.kind = Kind::integer, .size = 8}}});
     return;
   }
   site.action = Action::print_value;
@@ -149,6 +154,7 @@ const Builtin rows[] = {
      .signature = "print(map|any value, literal int top = 0, literal int div = 1)",
      .doc = "Prints a value, or a map with its largest `top` elements, values divided by `div`.",
      .example = "begin { @a[1] = 2; print(@a); print((1, \"x\")) }",
+     .prints = "@a[1]: 2\n(1, x)\n@a[1]: 2",
      .flags = event,
      .action = Action::print_value,
      .check = check_print,
@@ -157,7 +163,8 @@ const Builtin rows[] = {
     {.name = "printf",
      .signature = "printf(literal string format, any values...)",
      .doc = "Prints values as the format says, like printf(3); %s takes values of all types, %r bytes.",
-     .example = "begin { printf(\"%d %s\\n\", pid, comm) }",
+     .example = "begin { printf(\"%d = %#x\\n\", 5, 5) }",
+     .prints = "5 = 0x5",
      .flags = event,
      .action = Action::printf,
      .check = check_format,
@@ -184,7 +191,8 @@ const Builtin rows[] = {
     {.name = "cat",
      .signature = "cat(literal string format, any values...)",
      .doc = "Prints a file, at most max_cat_bytes of it; the name is made as by printf.",
-     .example = "begin { cat(\"/proc/loadavg\") }",
+     .example = "begin { cat(\"/proc/sys/kernel/ostype\") }",
+     .prints = "Linux",
      .flags = event,
      .action = Action::cat,
      .check = check_format,

@@ -52,29 +52,37 @@ void lower_comm(Emit& e, CallLower& c) {
   e.helper(BPF_FUNC_get_current_comm, {c.destination(), e.imm(c.type()->size, 32)});
 }
 
-constexpr int64_t signal_number(std::string_view name) {
-  if (name.starts_with("SIG")) name.remove_prefix(3);
-  constexpr std::string_view names[] = {"",     "HUP",  "INT",  "QUIT", "ILL",    "TRAP", "ABRT", "BUS",  "FPE",  "KILL", "USR1",
-                                        "SEGV", "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN",
-                                        "TTOU", "URG",  "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
-  for (int64_t i = 1; i < static_cast<int64_t>(std::size(names)); ++i)
-    if (names[i] == name) return i;
-  return 0;
+// comm(pid): the task is looked up in the initial pid namespace, and held while its name is read.
+void lower_comm_of(Emit& e, CallLower& c) {
+  constexpr uint32_t comm_size = 16;
+  Value to = c.destination(), number = c.value64(0);
+  e.zero(to, comm_size);
+  Type structure = c.types().find_structure("task_struct");
+  const Member* name = structure ? c.types().member(structure, "comm") : nullptr;
+  if (!name) return;
+  Value task = e.kernel_function({"bpf_task_from_pid", "struct task_struct *", {"s32"}}, {number});
+  e.branch(
+      e.compare(Compare::ne, task, e.null()),
+      [&] {
+        c.probe_read(to, comm_size, e.resize(e.offset(task, e.field_offset(structure, *name)), 64, false), AddressSpace::kernel);
+        e.kernel_function({"bpf_task_release", "void", {"struct task_struct *"}}, {task});
+      },
+      [&] { c.warn(number); });
 }
 
-void check_signal(CallCheck& c) {
-  if (auto name = c.string(0)) {
-    if (!signal_number(*name)) c.diagnostics().report<Diag::signal_name>(c.arg(0).span, *name);
-  } else if (auto number = c.integer(0); number && (*number < 1 || *number > 64)) {
-    c.diagnostics().report<Diag::signal_number>(c.arg(0).span, *number);
-  }
+void check_comm(CallCheck& c) {
+  if (c.count() == 0) return;
+  // The kernel lets programs of these kinds call bpf_task_from_pid: not those that run as raw tracepoints or kprobes.
+  const Provider* provider = c.target().provider;
+  bool special = provider && (provider->runs_on_start || provider->runs_at_end);
+  if (special || c.context().registers)
+    c.diagnostics().report<Diag::comm_of_pid>(c.expr().span, special ? "special" : std::string(provider->name)).hint("use it in tracepoint, profile, interval or fentry probes");
 }
 
-Value lower_signal(Emit& e, CallLower& c, uint32_t helper) {
-  auto name = literal_string(c.arg(0));
-  Value number = name ? e.imm(static_cast<uint64_t>(signal_number(*name)), 32) : e.resize(c.value64(0), 32, false);
-  e.helper(helper, {number});
-  return {};
+Value lower_child(Emit& e, CallLower& c) {
+  Value child = e.param(c.param(ParamKind::child_pid, ""));
+  e.branch(e.compare(Compare::eq, child, e.imm(0)), [&] { c.warn(child); }, {}, false);
+  return child;
 }
 
 const Builtin rows[] = {
@@ -118,12 +126,19 @@ const Builtin rows[] = {
        return e.resize(e.resize(e.helper(BPF_FUNC_get_current_uid_gid, {}, Effect::pure), 32, false), 64, false);
      }},
     {.name = "comm",
-     .signature = "comm() -> string[16]",
-     .doc = "Name of the current thread.",
-     .example = "begin { print(comm) }",
+     .signature = "comm(int pid = current) -> string[16]",
+     .doc = "Name of the current thread, or of the thread with an id (in the initial pid namespace); \"\" with a warning if there is none.",
+     .example = "interval:s:1 { printf(\"%s %s\\n\", comm, comm(1)) }",
      .flags = BuiltinFlag::variable,
      .infer = [](CallCheck& c) { return c.types().string(16); },
-     .lower_into = lower_comm},
+     .check = check_comm,
+     .plan =
+         [](CallCheck& c, PlanCall& plan) {
+           if (c.count() == 0) return;
+           plan.need(Feature::task_from_pid, "the name of another task");
+           plan.warn("No such process (pid={})");
+         },
+     .lower_into = [](Emit& e, CallLower& c) { c.count() ? lower_comm_of(e, c) : lower_comm(e, c); }},
     {.name = "curtask",
      .signature = "curtask() -> struct task_struct *",
      .doc = "The current task; its fields can be read directly: `curtask.comm`.",
@@ -165,34 +180,47 @@ const Builtin rows[] = {
      .example = "begin { print(rand) }",
      .flags = BuiltinFlag::variable,
      .lower = [](Emit& e, CallLower&) { return e.resize(e.resize(e.helper(BPF_FUNC_get_prandom_u32, {}, Effect::reads), 32, false), 64, false); }},
+    {.name = "jiffies",
+     .signature = "jiffies() -> uint64",
+     .doc = "Ticks of the kernel's clock since the machine started, a 64-bit number.",
+     .example = "begin { print(jiffies) }",
+     .flags = BuiltinFlag::variable,
+     .lower = [](Emit& e, CallLower&) { return e.helper(BPF_FUNC_jiffies64, {}, Effect::reads); }},
+    {.name = "cgroupid",
+     .signature = "cgroupid(literal string path) -> uint64",
+     .doc = "Id of the cgroup (version 2) of a directory, to compare with `cgroup`; looked up when the program starts.",
+     .example = "tracepoint:raw_syscalls:sys_enter /cgroup == cgroupid(\"/sys/fs/cgroup/system.slice\")/ { @[comm] = count() }",
+     .plan = [](CallCheck& c, PlanCall& plan) { plan.param({.kind = ParamKind::cgroup_id, .name = c.string(0).value_or("")}); },
+     .lower = [](Emit& e, CallLower& c) { return e.param(c.param(ParamKind::cgroup_id, *literal_string(c.arg(0)))); }},
+    {.name = "cgroup_path",
+     .signature = "cgroup_path(int id, literal string filter = \"*\") -> cgroup_path",
+     .doc = "The path of a cgroup in each hierarchy whose name the filter matches (version 2 is `unified`), as HIERARCHY:PATH; looked up when printed.",
+     .example = "begin { print(cgroup_path(cgroup, \"unified\")) }",
+     .infer = [](CallCheck& c) { return c.types().simple(Kind::cgroup_path); },
+     .plan = [](CallCheck& c, PlanCall& plan) { plan.string(c.count() > 1 ? c.string(1).value_or("*") : "*"); },
+     .lower_into =
+         [](Emit& e, CallLower& c) {
+           e.store(c.destination(), c.value64(0), 0);
+           e.store(c.destination(), e.imm(c.string_index(c.count() > 1 ? *literal_string(c.arg(1)) : "*")), 8);
+         }},
     {.name = "cpid",
      .signature = "cpid() -> uint64",
-     .doc = "Process id of the child that -c started; 0 without, with a warning.",
-     .example = "begin { print(cpid) }",
+     .doc = "Process id of the child that -c started; 0, with a warning, without.",
+     .example = "begin { if (has_cpid) { print(cpid) } }",
      .flags = BuiltinFlag::variable,
-     .plan = [](CallCheck&, PlanCall& plan) {
-       plan.param({.kind = ParamKind::child_pid});
-       plan.runtime_error("No child command (`-c`); cpid is zero");
-     },
-     .lower = [](Emit& e, CallLower& c) {
-       Value child = e.param(c.param(ParamKind::child_pid, ""));
-       e.branch(e.compare(Compare::eq, child, e.imm(0)), [&] { c.runtime_error(e.imm(0)); }, {}, false);
-       return child;
-     }},
-    {.name = "signal",
-     .signature = "signal(int signal) | signal(literal string signal)",
-     .doc = "Sends a signal, by number or name, to the current process.",
-     .example = "profile:hz:1 { signal(\"USR1\") }",
-     .flags = BuiltinFlag::unsafe | BuiltinFlag::no_value,
-     .check = check_signal,
-     .lower = [](Emit& e, CallLower& c) { return lower_signal(e, c, BPF_FUNC_send_signal); }},
-    {.name = "signal_thread",
-     .signature = "signal_thread(int signal) | signal_thread(literal string signal)",
-     .doc = "Sends a signal, by number or name, to the current thread.",
-     .example = "profile:hz:1 { signal_thread(\"USR1\") }",
-     .flags = BuiltinFlag::unsafe | BuiltinFlag::no_value,
-     .check = check_signal,
-     .lower = [](Emit& e, CallLower& c) { return lower_signal(e, c, BPF_FUNC_send_signal_thread); }},
+     .plan =
+         [](CallCheck&, PlanCall& plan) {
+           plan.param({.kind = ParamKind::child_pid});
+           plan.warn("No child command (`-c`); cpid is zero");
+         },
+     .lower = lower_child},
+    {.name = "has_cpid",
+     .signature = "has_cpid() -> bool",
+     .doc = "Whether -c started a child.",
+     .example = "begin { print(has_cpid) }",
+     .flags = BuiltinFlag::variable,
+     .plan = [](CallCheck&, PlanCall& plan) { plan.param({.kind = ParamKind::child_pid}); },
+     .lower = [](Emit& e, CallLower& c) { return e.compare(Compare::ne, e.param(c.param(ParamKind::child_pid, "")), e.imm(0)); }},
 };
 
 }  // namespace

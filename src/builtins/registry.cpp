@@ -11,8 +11,8 @@ namespace {
 
 std::vector<const Builtin*> collect() {
   std::vector<const Builtin*> rows;
-  for (auto family : {process_rows(), time_rows(), context_rows(), string_rows(), text_rows(), stack_rows(), output_rows(), map_rows(), aggregation_rows(), compile_time_rows(), query_rows()})
-    for (const Builtin& row : family) rows.push_back(&row);
+  for (const Family& family : families())
+    for (const Builtin& row : family.rows) rows.push_back(&row);
   std::ranges::sort(rows, {}, &Builtin::name);
   return rows;
 }
@@ -59,6 +59,19 @@ bool is_positional_argument(std::string_view name) {
 }
 
 }  // namespace
+
+std::span<const Family> families() {
+  static const std::array all = {
+      Family{"Processes, tasks and CPUs", process_rows()}, Family{"Time", time_rows()},
+      Family{"The probe", context_rows()},                 Family{"Strings and memory", string_rows()},
+      Family{"Text", text_rows()},                         Family{"Network", network_rows()},
+      Family{"Stacks and symbols", stack_rows()},          Family{"Output", output_rows()},
+      Family{"Changing what is traced", control_rows()},   Family{"Maps", map_rows()},
+      Family{"Values of maps", aggregation_rows()},        Family{"Questions answered when compiling", compile_time_rows()},
+      Family{"Questions to the kernel", query_rows()},
+  };
+  return all;
+}
 
 std::span<const Builtin* const> builtins() {
   static const std::vector<const Builtin*> rows = collect();

@@ -7,6 +7,8 @@
 namespace awl {
 
 std::span<const Builtin> process_rows();
+std::span<const Builtin> control_rows();
+std::span<const Builtin> network_rows();
 std::span<const Builtin> time_rows();
 std::span<const Builtin> context_rows();
 std::span<const Builtin> string_rows();

@@ -1,7 +1,4 @@
-// Strings, bytes and addresses.
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
+// Strings and bytes.
 #include <algorithm>
 
 #include "base/diag/builtins.h"
@@ -42,6 +39,8 @@ Value bounded(Emit& e, CallLower& c, size_t argument, uint64_t limit) {
   Value length = e.opaque(c.value64(argument));
   return e.select(e.compare(Compare::ult, length, e.imm(limit)), length, e.imm(limit));
 }
+
+std::string kind_name(CallCheck& c) { return std::string(c.target().provider ? c.target().provider->name : ""); }
 
 void lower_str(Emit& e, CallLower& c) {
   Value to = c.destination();
@@ -122,41 +121,30 @@ void check_strncmp(CallCheck& c) {
   if (auto length = c.integer(2); length && *length < 0) c.diagnostics().report<Diag::negative_length>(c.arg(2).span, "strncmp", *length);
 }
 
-// inet: u32 family, 16 bytes of address.
-void lower_ntop(Emit& e, CallLower& c) {
-  Value to = c.destination();
-  size_t last = c.count() - 1;
-  Type source = c.type(last);
-  bool six = !is_integer(source) && source->size >= 16;
-  e.zero(to, c.type()->size);
-  Value family = c.count() > 1 ? e.resize(c.value64(0), 32, false) : e.imm(six ? AF_INET6 : AF_INET, 32);
-  e.store(to, family, 0);
-  if (is_integer(source)) {
-    e.store(to, e.resize(c.value64(last), 32, false), 4);
-    return;
-  }
-  Value address = c.address(last);
-  e.copy(e.offset(to, uint64_t{4}), address, std::min<uint32_t>(source->size, 16));
-}
-
-void check_ntop(CallCheck& c) {
-  Type t = c.type(c.count() - 1);
-  bool bytes = t && (t->kind == Kind::array || is_string(t));
-  if (bytes && t->size != 4 && t->size != 16) c.diagnostics().report<Diag::address_size>(c.arg(c.count() - 1).span, "ntop", "4 or 16", t->size);
-}
-
-void lower_macaddr(Emit& e, CallLower& c) {
-  Type source = c.type(0);
-  if (source->kind == Kind::array || is_string(source)) {
-    e.copy(c.destination(), c.address(0), 6);
-    return;
-  }
-  c.probe_read(c.destination(), 6, c.value64(0), space_of(c, source));
-}
-
-void check_macaddr(CallCheck& c) {
+// The functions that programs may ask for a path in: fentry, fexit and iter.
+void check_path(CallCheck& c) {
+  const Context& context = c.context();
+  bool allowed = context.direct_loads && (context.function || context.positional.empty());
+  if (!allowed) c.diagnostics().report<Diag::only_with_probes>(c.expr().span, "path", "'fentry', 'fexit', 'iter'", kind_name(c));
   Type t = c.type(0);
-  if (t && (t->kind == Kind::array || is_string(t)) && t->size < 6) c.diagnostics().report<Diag::address_size>(c.arg(0).span, "macaddr", "6", t->size);
+  Type structure = is_pointer(t) ? t->element : t;
+  if (allowed && t && (!is_structure(structure) || structure->name != "path"))
+    c.diagnostics().report<Diag::path_argument>(c.arg(0).span, TypeTable::text(t)).hint("a file's is args.file.f_path");
+  if (c.count() > 1) check_length(c);
+}
+
+Type path_type(CallCheck& c) { return c.types().string(static_cast<uint32_t>(std::max<uint64_t>(limit_of(c), 1))); }
+
+void lower_path(Emit& e, CallLower& c) {
+  Value to = c.destination();
+  uint32_t size = c.type()->size;
+  if (c.padded()) e.zero(to, size);
+  Value length = e.helper(BPF_FUNC_d_path, {c.place(0), to, e.imm(size, 32)});
+  auto failed = [&] {
+    e.store(to, e.imm(0, 8));
+    c.warn(length);
+  };
+  e.branch(e.compare(Compare::slt, length, e.imm(0)), failed, {}, false);
 }
 
 // Swaps the bytes of an integer of `bits` by shifts; the optimiser makes one instruction of it.
@@ -173,7 +161,8 @@ const Builtin rows[] = {
     {.name = "str",
      .signature = "str(pointer|int|string address, int length = max) -> string",
      .doc = "The NUL-terminated string at an address, at most `length` bytes with its NUL (max_strlen by default); \"\" where memory cannot be read.",
-     .example = "tracepoint:syscalls:sys_enter_openat { print(str(args.filename)) }",
+     .example = "begin { print(str(\"abcdef\", 3)) }",
+     .prints = "abc",
      .infer = str_type,
      .check = check_length,
      .lower_into = lower_str},
@@ -181,33 +170,31 @@ const Builtin rows[] = {
      .signature = "buf(any data, int length = all) -> buffer",
      .doc = "Raw bytes at an address, or of an array; `length` may be known at run time only and is cut at max_strlen.",
      .example = "begin { print(buf(\"abc\", 3)) }",
+     .prints = "abc",
      .infer = buf_type,
      .check = check_buf,
      .lower_into = lower_buf},
     {.name = "strncmp",
      .signature = "strncmp(string a, string b, literal int length) -> uint64",
      .doc = "0 if the first `length` characters of two strings are equal, else 1.",
-     .example = "begin { if (strncmp(comm, \"awl\", 3) == 0) { print(1) } }",
+     .example = "begin { print(strncmp(\"awl\", \"awk\", 2)) }",
+     .prints = "0",
      .check = check_strncmp,
      .lower = lower_strncmp},
-    {.name = "ntop",
-     .signature = "ntop(any address) -> inet | ntop(int family, any address) -> inet",
-     .doc = "An IPv4 address (integer in memory order, or 4 bytes) or IPv6 address (16 bytes) as text.",
-     .example = "begin { print(ntop(0x0100007f)) }",
-     .infer = [](CallCheck& c) { return c.types().simple(Kind::inet); },
-     .check = check_ntop,
-     .lower_into = lower_ntop},
-    {.name = "macaddr",
-     .signature = "macaddr(any address) -> macaddr",
-     .doc = "Six bytes as the text of a hardware address.",
-     .example = "begin { print(macaddr(\"abcdef\")) }",
-     .infer = [](CallCheck& c) { return c.types().simple(Kind::macaddr); },
-     .check = check_macaddr,
-     .lower_into = lower_macaddr},
+    {.name = "path",
+     .signature = "path(any path, literal int size = max) -> string",
+     .doc = "The full name of a file, given its `struct path` (of an argument in fentry and fexit, or in iter); \"\" with a warning where `size` bytes are too few.",
+     .example = "fentry:filp_close { print(path(args.filp.f_path)) }",
+     .flags = BuiltinFlag::needs_probe,
+     .infer = path_type,
+     .check = check_path,
+     .plan = [](CallCheck&, PlanCall& plan) { plan.warn("", "d_path"); },
+     .lower_into = lower_path},
     {.name = "bswap",
      .signature = "bswap(int value) -> uint64",
      .doc = "The integer with its bytes in reverse order; the size stays.",
      .example = "begin { print(bswap((uint16)0x1234)) }",
+     .prints = "13330",
      .infer = [](CallCheck& c) { return c.types().integer(c.count() && is_integer(c.type(0)) ? c.type(0)->size : 8, false); },
      .lower = [](Emit& e, CallLower& c) {
        Value v = c.value(0);

@@ -8,17 +8,31 @@ using artifact::ParamKind;
 
 namespace {
 
-// BPF_FUNC_ktime_get_boot_ns exists from 5.8 on, BPF_FUNC_ktime_get_tai_ns from 6.1.
-uint32_t clock_helper(std::string_view mode) {
-  if (mode == "monotonic") return BPF_FUNC_ktime_get_ns;
-  if (mode == "tai") return BPF_FUNC_ktime_get_tai_ns;
-  return BPF_FUNC_ktime_get_boot_ns;
+Value boot_clock(Emit& e) { return e.helper(BPF_FUNC_ktime_get_boot_ns, {}, Effect::reads); }
+
+// TAI out of the boot clock and how far apart both were when the tracing began.
+Value software_tai(Emit& e, CallLower& c) { return e.binary(Op::add, boot_clock(e), e.param(c.param(ParamKind::tai_offset, ""))); }
+
+Value lower_nsecs(Emit& e, CallLower& c) {
+  std::string_view mode = c.count() ? mode_word(c.arg(0)) : "";
+  if (mode == "monotonic") return e.helper(BPF_FUNC_ktime_get_ns, {}, Effect::reads);
+  if (mode == "sw_tai") return software_tai(e, c);
+  if (mode != "tai") return boot_clock(e);
+  // Kernels before 6.1 have no helper for it.
+  Value has = e.compare(Compare::ne, e.param(c.param(ParamKind::feature, "tai_clock")), e.imm(0));
+  return e.choose(has, [&] { return e.helper(BPF_FUNC_ktime_get_tai_ns, {}, Effect::reads); }, [&] { return software_tai(e, c); });
+}
+
+void plan_nsecs(CallCheck& c, PlanCall& plan) {
+  std::string_view mode = c.count() ? mode_word(c.arg(0)) : "";
+  if (mode == "tai" || mode == "sw_tai") plan.param({.kind = ParamKind::tai_offset});
+  if (mode == "tai") plan.param({.kind = ParamKind::feature, .name = "tai_clock"});
 }
 
 void check_nsecs(CallCheck& c) {
   if (c.count() == 0) return;
   std::string_view mode = mode_word(c.arg(0));
-  if (mode != "boot" && mode != "monotonic" && mode != "tai") c.diagnostics().report<Diag::clock_mode>(c.arg(0).span, mode);
+  if (mode != "boot" && mode != "monotonic" && mode != "tai" && mode != "sw_tai") c.diagnostics().report<Diag::clock_mode>(c.arg(0).span, mode);
 }
 
 std::string_view clock_of(const ast::Expr& e) {
@@ -36,17 +50,19 @@ void lower_strftime(Emit& e, CallLower& c) {
   Value to = c.destination();
   e.store(to, c.value64(1), 0);
   e.store(to, e.imm(c.string_index(*literal_string(c.arg(0))), 32), 8);
-  e.store(to, e.imm(clock_of(c.arg(1)) == "tai" ? 1 : 0, 32), 12);
+  e.store(to, e.imm(clock_of(c.arg(1)).ends_with("tai") ? 1 : 0, 32), 12);
 }
 
 const Builtin rows[] = {
     {.name = "nsecs",
      .signature = "nsecs(mode clock = boot) -> uint64",
-     .doc = "Nanoseconds of a clock: `boot` (since the machine started, also while suspended), `monotonic` or `tai`.",
-     .example = "begin { print(nsecs); print(nsecs(monotonic)) }",
+     .doc = "Nanoseconds of a clock: `boot` (since the machine started, also while suspended), `monotonic`, `tai`, or `sw_tai` (TAI reckoned from the boot clock).",
+     .example = "begin { print(nsecs(monotonic) <= nsecs(boot) ? 1 : 0) }",
+     .prints = "1",
      .flags = BuiltinFlag::variable,
      .check = check_nsecs,
-     .lower = [](Emit& e, CallLower& c) { return e.helper(clock_helper(c.count() ? mode_word(c.arg(0)) : ""), {}, Effect::reads); }},
+     .plan = plan_nsecs,
+     .lower = lower_nsecs},
     {.name = "elapsed",
      .signature = "elapsed() -> uint64",
      .doc = "Nanoseconds since the tracing began.",

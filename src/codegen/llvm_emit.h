@@ -55,6 +55,8 @@ class LlvmEmit final : public Emit {
   Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect) override;
   Value helper_address(uint32_t id, std::initializer_list<Value> args, Effect effect) override;
 
+  Value kernel_function(const KernelFunction& function, std::initializer_list<Value> args) override;
+
   Value map(int32_t index) override;
   Value named_map(std::string_view name) override;
   Value global(uint64_t offset) override;

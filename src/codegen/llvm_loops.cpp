@@ -70,6 +70,32 @@ llvm::CallInst* LlvmEmit::call_kernel(const char* name, llvm::DIType* result_typ
   return call;
 }
 
+Value LlvmEmit::kernel_function(const KernelFunction& function, std::initializer_list<Value> args) {
+  Debug& debug = object_.debug;
+  auto described = [&](std::string_view type) -> llvm::DIType* {
+    if (type == "void") return nullptr;
+    if (type.starts_with("struct ")) return debug.pointer(debug.structure(std::string(type.substr(7, type.size() - 9)), {}, 0));
+    return debug.integer(type.ends_with("64") ? 8 : 4, type.starts_with('s'));
+  };
+  auto native = [&](std::string_view type) -> llvm::Type* {
+    if (type == "void") return ir_.getVoidTy();
+    if (type.starts_with("struct ")) return ir_.getPtrTy();
+    return type.ends_with("64") ? ir_.getInt64Ty() : ir_.getInt32Ty();
+  };
+  llvm::SmallVector<llvm::DIType*, 5> types;
+  llvm::SmallVector<llvm::Value*, 5> values;
+  auto given = args.begin();
+  for (std::string_view type : function.parameters) {
+    types.push_back(described(type));
+    llvm::Type* wanted = native(type);
+    values.push_back(wanted->isPointerTy() ? address(*given) : ir_.CreateZExtOrTrunc(number(*given), wanted));
+    ++given;
+  }
+  llvm::CallInst* call = call_kernel(std::string(function.name).c_str(), described(function.result), types, native(function.result), values);
+  if (function.result == "void") return {};
+  return wrap(call->getType()->isPointerTy() ? call : ir_.CreateZExt(call, ir_.getInt64Ty()));
+}
+
 // Loaded anew in each place: the optimiser must not make two loops of one.
 llvm::Value* LlvmEmit::has_iterators(uint32_t feature_param) {
   llvm::LoadInst* load = ir_.CreateAlignedLoad(ir_.getInt64Ty(), object_.param(feature_param), llvm::Align(8));

@@ -85,6 +85,10 @@ llvm::GlobalVariable* Object::named_map(std::string_view name) {
   if (name == artifact::scratch_map) return placeholder(scratch_variable_, "awl_scratch");
   if (auto known = maps_.find(name); known != maps_.end()) return known->second;
   if (name == artifact::stacks_map) return maps_[std::string(name)] = make_stacks_map();
+  if (name == artifact::packets_map) {  // the run side makes it as large as there are CPUs
+    MapShape packets{.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY, .key = debug.integer(4, true), .value = debug.integer(4, false)};
+    return maps_[std::string(name)] = make_map(std::string(name), packets);
+  }
   MapShape shape{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = default_ring_bytes};
   return maps_[std::string(name)] = make_map(std::string(name), shape);
 }

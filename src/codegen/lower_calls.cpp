@@ -17,6 +17,7 @@ class RowLowering : public CallLower {
 
   Emit& emit() override { return l_->emit; }
   const ast::Call& call() override { return *call_; }
+  TypeTable& types() override { return l_->types; }
   Type type() override { return element ? l_->map_info(*element).value : expr_->type; }
   const Config& config() override { return l_->unit.config; }
   const Target& target() override { return l_->instance.target; }
@@ -36,9 +37,13 @@ class RowLowering : public CallLower {
   void probe_read(Value destination, uint32_t size, Value from, AddressSpace space) override {
     l_->probe_read(destination, size, from, space == AddressSpace::user);
   }
-  void runtime_error(Value code) override { l_->runtime_error(Lowering::site_of(l_->unit.call_sites, expr_), code); }
   Value check_read(Value code, bool user) override { return l_->check_read(code, user); }
   void send_event(const std::function<void(Value)>& fill) override { l_->send_call(*call_, fill); }
+  Value place(size_t i) override {
+    const ast::Expr& e = arg(i);
+    return is_pointer(e.type) ? emit().to_address(l_->scalar(e)) : l_->place(e).address;
+  }
+  void warn(Value number) override { l_->runtime_error(call_->site, number); }
   uint32_t string_index(std::string_view text) override {
     auto& strings = l_->unit.meta.strings;
     auto found = std::ranges::find(strings, text);

@@ -54,21 +54,31 @@ void Lowering::send(int32_t site, const std::function<void(Value)>& fill) {
       [&] { emit.atomic_add(emit.global(unit.meta.lost_offset + 8 * program_index), emit.imm(1)); });
 }
 
+// print(@m[k]) of an aggregation: the key, and where the kernel lets a program look at all CPUs (5.19) the value as it is now.
+void Lowering::send_element(int32_t number, const artifact::Site& site, const ast::Expr& element) {
+  constexpr uint32_t words = 3;  // merged, total, updates
+  const MapInfo& info = map_info(element);
+  emit.scope([&] {
+    Value at = key(info, *std::get<ast::MapRef>(element.node).keys.front());
+    Value merged_flag = emit.slot(8), total = emit.slot(8), updates = emit.slot(8);
+    for (Value word : {merged_flag, total, updates}) emit.store(word, emit.imm(0));
+    emit.branch(emit.compare(Compare::ne, param(artifact::ParamKind::feature, "percpu_lookup", 1), emit.imm(0)), [&] {
+      merge(info, at, total, updates);
+      emit.store(merged_flag, emit.imm(1));
+    });
+    send(number, [&](Value payload) {
+      emit.copy(emit.offset(payload, uint64_t{site.args.front().offset}), at, info.key->size);
+      const artifact::Element* word = &site.args[site.args.size() - words];
+      for (Value from : {merged_flag, total, updates}) emit.store(payload, emit.load(from, 64), (word++)->offset);
+    });
+  });
+}
+
 void Lowering::send_call(const ast::Call& call, const std::function<void(Value)>& fill) {
   assert(call.site >= 0);
   const artifact::Site& site = unit.meta.sites.at(static_cast<size_t>(call.site));
   if (fill) return send(call.site, fill);
-  if (site.action == artifact::Action::print_element) {
-    const ast::Expr& element = *call.args.front();
-    const MapInfo& info = map_info(element);
-    const ast::Expr& key_expr = *std::get<ast::MapRef>(element.node).keys.front();
-    Value early = has_effects(key_expr) ? key(info, key_expr) : Value{};
-    return send(call.site, [&](Value payload) {
-      Value at = emit.offset(payload, uint64_t{site.args.front().offset});
-      if (early) emit.copy(at, early, info.key->size);
-      else into(key_expr, info.key, at, true);
-    });
-  }
+  if (site.action == artifact::Action::print_element) return send_element(call.site, site, *call.args.front());
   size_t count = site.args.size(), first = call.args.size() - std::min(count, call.args.size());
   // A record that cannot be reserved must not swallow an effect, and nothing may leave between reserve and submit: such arguments come first.
   bool before = std::any_of(call.args.begin() + static_cast<std::ptrdiff_t>(first), call.args.end(), [](const ast::ExprPtr& e) { return has_effects(*e); });

@@ -106,10 +106,13 @@ class Lowering {
   Value remove(const ast::Expr& map, const ast::Expr& key);
   Value find_into(const ast::Expr& map, const ast::Expr& key, const ast::Expr& variable);
   Value merged(const MapInfo& info, Value key);
+  // Adds up the values of all CPUs in two words of memory.
+  void merge(const MapInfo& info, Value key, Value total, Value updates);
 
   // --- events (lower_events.cpp) ---
   void send(int32_t site, const std::function<void(Value payload)>& fill);
   void send_call(const ast::Call& call, const std::function<void(Value payload)>& fill);
+  void send_element(int32_t number, const artifact::Site& site, const ast::Expr& element);
   void runtime_error(int32_t site, Value code);
 
   // --- calls (lower_calls.cpp) ---

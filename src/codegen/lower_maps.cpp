@@ -224,11 +224,9 @@ Value Lowering::find_into(const ast::Expr& map, const ast::Expr& key_expr, const
   return present;
 }
 
-// An aggregation as one number, over all CPUs (bpf_map_lookup_percpu_elem, kernel 5.19). avg: total / updates.
-Value Lowering::merged(const MapInfo& info, Value at) {
+void Lowering::merge(const MapInfo& info, Value at, Value total, Value updates) {
   Kind kind = info.value->kind;
   bool is_signed = info.value->is_signed;
-  Value total = emit.slot(8), updates = emit.slot(8);
   emit.store(total, emit.imm(0));
   emit.store(updates, emit.imm(0));
   auto add_cpu = [&](Value element) {
@@ -254,12 +252,18 @@ Value Lowering::merged(const MapInfo& info, Value at) {
     Value element = find(info, at);
     emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { add_cpu(element); });
   }
+}
+
+// An aggregation as one number, over all CPUs (bpf_map_lookup_percpu_elem, kernel 5.19). avg: total / updates.
+Value Lowering::merged(const MapInfo& info, Value at) {
+  Value total = emit.slot(8), updates = emit.slot(8);
+  merge(info, at, total, updates);
   Value result = emit.load(total, 64);
-  if (kind != Kind::avg && kind != Kind::stats) return result;
+  if (info.value->kind != Kind::avg && info.value->kind != Kind::stats) return result;
   Value n = emit.load(updates, 64);
   return emit.choose(
       emit.compare(Compare::eq, n, emit.imm(0)), [&] { return emit.imm(0); },
-      [&] { return division(ast::BinaryOp::divide, result, n, is_signed, nullptr, -1); });
+      [&] { return division(ast::BinaryOp::divide, result, n, info.value->is_signed, nullptr, -1); });
 }
 
 }  // namespace awl

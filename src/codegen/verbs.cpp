@@ -79,6 +79,15 @@ class Recorder : public Emit {
   Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect) override { return made(called(id, args, effect), 64); }
   Value helper_address(uint32_t id, std::initializer_list<Value> args, Effect effect) override { return made(called(id, args, effect), 64); }
 
+  Value kernel_function(const KernelFunction& function, std::initializer_list<Value> args) override {
+    std::string text;
+    for (Value v : args) text += (text.empty() ? "" : ", ") + name(v);
+    text = fmt::format("{}({})", function.name, text);
+    if (function.result != "void") return made(text, 64);
+    line(text);
+    return {};
+  }
+
   Value map(int32_t index) override { return named(fmt::format("map{}", index), 64); }
   Value named_map(std::string_view map) override { return named(std::string(map), 64); }
   Value global(uint64_t at) override { return named(fmt::format("global+{}", at), 64); }

@@ -101,6 +101,7 @@ int main(int argc, char** argv) {
     case Command::build: return build(*options, *host);
     case Command::inspect: return inspect(*options, *host);
     case Command::check: return check_programs(*options, *host);
+    case Command::doc: return print_documentation(*options);
     case Command::fmt: return format_programs(*options, *host);
     case Command::compile: {
       OrEnded<artifact::Bytes> object = object_of(*options, *host);

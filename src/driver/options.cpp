@@ -22,6 +22,7 @@ enum : int {
   option_dwarf_pid,
   option_usdt_activation,
   option_fmt,
+  option_man,
 };
 
 constexpr option long_options[] = {
@@ -55,6 +56,7 @@ constexpr option long_options[] = {
     {"dwarf-pid", required_argument, nullptr, option_dwarf_pid},
     {"usdt-file-activation", no_argument, nullptr, option_usdt_activation},
     {"fmt", no_argument, nullptr, option_fmt},
+    {"man", no_argument, nullptr, option_man},
     {nullptr, 0, nullptr, 0},
 };
 constexpr const char short_options[] = "e:lp:c:o:f:B:qvkI:d:hVi";
@@ -142,6 +144,7 @@ Result<bool> take_own_option(int code, const char* value, Options& options) {
     case option_verify_ir: options.verify_ir = true; return true;
     case option_mode: return done(take_mode(value, options));
     case option_json: options.json = true; return true;
+    case option_man: options.man = true; return true;
     case option_debuginfo:
       for (std::string_view rest = value; !rest.empty();) {
         size_t colon = std::min(rest.find(':'), rest.size());
@@ -163,6 +166,7 @@ void take_subcommand(int& argc, char**& argv, Options& options) {
   else if (word == "inspect") options.command = Command::inspect;
   else if (word == "check") options.command = Command::check;
   else if (word == "fmt") options.command = Command::fmt;
+  else if (word == "doc") options.command = Command::doc;
   else return;
   argv[1] = argv[0];
   --argc;
@@ -174,7 +178,7 @@ void finish(Options& options) {
   const SessionOptions& session = options.run.session;
   if (options.command == Command::build) std::swap(options.artifact_file, options.run.output_file);
   // The first operand is the script, except with -e, where all are parameters.
-  bool only_files = !options.has_program && (options.command == Command::check || options.command == Command::fmt);
+  bool only_files = !options.has_program && (options.command == Command::check || options.command == Command::fmt || options.command == Command::doc);
   size_t parameters = options.has_program ? 0 : only_files ? options.operands.size() : 1;
   std::vector<std::string> given(options.operands.begin() + static_cast<ptrdiff_t>(std::min(parameters, options.operands.size())), options.operands.end());
   options.operands.resize(std::min(parameters, options.operands.size()));
@@ -210,6 +214,7 @@ Result<Options> read_options(int argc, char** argv, bool& show_usage) {
   for (int i = optind; i < dashes; ++i) options.operands.emplace_back(argv[i]);
   if (dashes < argc) add_parameters({argv + dashes + 1, argv + argc}, options.run.session);
   if (options.in_place && options.command != Command::fmt) return fail_text(0, "USAGE: -i belongs to `awl fmt -i FILE...`; -I DIR searches for C headers");
+  if (options.man && options.command != Command::doc) return fail_text(0, "USAGE: --man belongs to `awl doc --man`");
   finish(options);
   return options;
 }

@@ -10,7 +10,7 @@
 
 namespace awl {
 
-enum class Command { run, list, build, inspect, check, compile, fmt, info, help, version };
+enum class Command { run, list, build, inspect, check, compile, fmt, doc, info, help, version };
 
 struct Options {
   Command command = Command::run;
@@ -19,11 +19,12 @@ struct Options {
   DebugDump dump;
   bool has_program = false;         // -e
   std::string program;              // its text
-  std::vector<std::string> operands;  // FILE and parameters; build, inspect: FILE; check, fmt: FILES
+  std::vector<std::string> operands;  // FILE and parameters; build, inspect: FILE; check, fmt: FILES; doc: NAMES
   std::string artifact_file;        // build -o, --emit-elf
   std::string emit_llvm;            // --emit-llvm: FILE.original.ll, FILE.optimized.ll
   bool verify_ir = false;
-  bool json = false;                // inspect --json, check --json
+  bool json = false;                // inspect --json, check --json, doc --json
+  bool man = false;                 // doc --man
   bool in_place = false;            // fmt -i
 };
 

@@ -32,6 +32,8 @@ int list(Options& options, Host& host);
 // `awl check`, `awl fmt`.
 int check_programs(Options& options, Host& host);
 int format_programs(Options& options, Host& host);
+// `awl doc`.
+int print_documentation(const Options& options);
 // `awl --info`.
 int print_info(Host& host);
 

@@ -11,6 +11,7 @@ const std::string_view usage_text = R"(USAGE:
     awl inspect OBJECT [--json]
     awl check [--json] FILE... | -e 'PROGRAM'     all messages about scripts, without running them
     awl fmt [-i] FILE...                          scripts in their usual form; -i changes the files
+    awl doc [--json | --man] [NAME...]            what builtins, functions and macros do, with examples
 
 FILE is a script, or an object that `awl build` made. Options of the script itself stand behind `--` (--name=value); `-- --help` lists them.
 

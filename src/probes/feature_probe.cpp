@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
+#include <string_view>
 
 #include "probes/linux_host.h"
 
@@ -96,6 +98,24 @@ bool has_iterators() {
   return program.fd >= 0;
 }
 
+bool has_kernel_function(const char* name) {
+  btf* types = btf__load_vmlinux_btf();
+  const bool has = types && btf__find_by_name_kind(types, name, BTF_KIND_FUNC) >= 0;
+  btf__free(types);
+  return has;
+}
+
+// Whether programs of a type may call a helper: the call has no arguments, so what counts is which reason the verifier gives.
+bool has_helper(bpf_prog_type type, bpf_func_id helper) {
+  const bpf_insn code[] = {{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = static_cast<int32_t>(helper)}, move_imm(BPF_REG_0, 0), leave()};
+  char log[4096] = "";
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .log_level = 1, .log_size = sizeof log, .log_buf = log);
+  const Descriptor program{bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options)};
+  const std::string_view said = log;
+  const auto says = [&](std::string_view text) { return said.find(text) != std::string_view::npos; };
+  return program.fd >= 0 || (!said.empty() && !says("invalid func ") && !says("unknown func ") && !says("cannot use helper"));
+}
+
 }  // namespace
 
 bool probe_feature(Feature feature) {
@@ -122,6 +142,22 @@ bool probe_feature(Feature feature) {
       break;
     case Feature::for_each_map:
       has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_for_each_map_elem, nullptr) == 1;
+      break;
+    case Feature::tai_clock:
+      has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_ktime_get_tai_ns);
+      break;
+    case Feature::task_from_pid:
+      has = has_kernel_function("bpf_task_from_pid");
+      break;
+    case Feature::socket_cookie:
+      // Asking for the helper needs a program of type tracing, which needs a target; its function has been there as long as the helper.
+      has = has_kernel_function("bpf_get_socket_ptr_cookie");
+      break;
+    case Feature::override_return:
+      has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_override_return);
+      break;
+    case Feature::write_user:
+      has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_probe_write_user);
       break;
     case Feature::iterators:
       has = has_iterators();

@@ -16,6 +16,11 @@ constexpr Row rows[] = {
     {"for_each_map", Feature::for_each_map, {"bpf_for_each_map_elem", "5.13"}},
     {"percpu_lookup", Feature::percpu_lookup, {"bpf_map_lookup_percpu_elem", "5.19"}},
     {"iterators", Feature::iterators, {"bpf_iter_num_new", "6.4"}},
+    {"tai_clock", Feature::tai_clock, {"bpf_ktime_get_tai_ns", "6.1"}},
+    {"task_from_pid", Feature::task_from_pid, {"bpf_task_from_pid", "6.2"}},
+    {"socket_cookie", Feature::socket_cookie, {"bpf_get_socket_cookie for fentry", "5.12"}},
+    {"override_return", Feature::override_return, {"bpf_override_return", "4.16, built with CONFIG_BPF_KPROBE_OVERRIDE"}},
+    {"write_user", Feature::write_user, {"bpf_probe_write_user", "4.8, not locked down"}},
     {"large_keys", Feature::large_keys, {"keys of maps larger than 512 bytes", "5.18"}},
 };
 

@@ -56,7 +56,8 @@ struct MultiTarget {
   uint64_t cookie = 0;
 };
 
-enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys, /* grows */ };
+enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
+                             tai_clock, task_from_pid, socket_cookie, override_return, write_user, /* grows */ };
 
 struct FileStatus {
   bool exists = false, directory = false;
@@ -104,6 +105,8 @@ class Host {
   // --- binaries ---
   // Function symbols of an ELF file (.symtab, .dynsym), sorted by name, duplicates removed.
   virtual Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) = 0;
+  // A symbol of any type (functions, variables) by its name.
+  virtual Result<ElfSymbol> elf_symbol(const std::string& path, const std::string& name) = 0;
   // The debug information of an ELF file, its own or in a separate file. Kept open.
   virtual Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) = 0;
   // Where the code at an address (as in the symbol table) is in the file.

@@ -50,9 +50,15 @@ void read_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, ElfFacts&
     GElf_Sym symbol;
     if (!gelf_getsym(data, static_cast<int>(i), &symbol)) break;
     const unsigned type = GELF_ST_TYPE(symbol.st_info);
-    if ((type != STT_FUNC && type != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF || symbol.st_value == 0) continue;
+    const bool variable = type == STT_OBJECT || type == STT_NOTYPE;
+    if ((!variable && type != STT_FUNC && type != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF || symbol.st_value == 0) continue;
     const char* text = elf_strptr(elf, header.sh_link, symbol.st_name);
     if (!text || !*text) continue;
+    if (variable) {
+      const std::string_view name = text;
+      facts.variables.push_back({std::string(name.substr(0, name.find('@'))), symbol.st_value, 0, symbol.st_size});
+      continue;
+    }
     const ElfFacts::Segment* segment = find_segment(facts, symbol.st_value);
     if (!segment) continue;
     const std::string_view name = text;
@@ -144,6 +150,13 @@ Result<const ElfFacts*> LinuxHost::elf_facts(const std::string& path) {
 Result<std::vector<ElfSymbol>> LinuxHost::elf_functions(const std::string& path) {
   AWL_TRY(facts, elf_facts(path));
   return facts->functions;
+}
+
+Result<ElfSymbol> LinuxHost::elf_symbol(const std::string& path, const std::string& name) {
+  AWL_TRY(facts, elf_facts(path));
+  for (const std::vector<ElfSymbol>* symbols : {&facts->functions, &facts->variables})
+    if (const auto found = std::ranges::find(*symbols, name, &ElfSymbol::name); found != symbols->end()) return *found;
+  return fail(ENOENT, "'{}' has no symbol '{}'", path, name);
 }
 
 Result<std::shared_ptr<DwarfFile>> LinuxHost::debug_information(const std::string& path) {

@@ -15,6 +15,7 @@ const Provider interval_provider{
     .doc = "Runs at a fixed rate on one CPU: for printing and clearing maps now and then.",
     .example = "interval:s:1 { print(@); clear(@); } tracepoint:raw_syscalls:sys_enter { @ = count(); }",
     .expand = Expand::one_program,
+    .any_task = true,
     .parse = [](std::span<const std::string> parts, Span span,
                 Diagnostics& diagnostics) { return parse_timer(interval_provider, parts, span, diagnostics); },
     .match = match_itself,

@@ -20,6 +20,7 @@ struct ElfFacts {
   };
   std::vector<Segment> segments;
   std::vector<ElfSymbol> functions;
+  std::vector<ElfSymbol> variables;  // file_offset 0
 };
 
 class LinuxHost final : public Host {
@@ -43,6 +44,7 @@ class LinuxHost final : public Host {
   bool may_call(const std::string& section, const std::string& function) override;
 
   Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override;
+  Result<ElfSymbol> elf_symbol(const std::string& path, const std::string& name) override;
   Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) override;
   Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) override;
   Result<std::string> find_binary(const std::string& name, std::optional<int> pid) override;

@@ -87,6 +87,7 @@ struct Provider {
   Expand expand = Expand::program_per_match;
   bool runs_on_start = false;  // begin: run once by the session, never attached
   bool runs_at_end = false;    // end
+  bool any_task = false;       // interval: fires in whatever task happens to run, which has nothing to do with the probe
 
   // Reads the written parts (those behind the provider's name): checks their number and form, fills in defaults, normalises.
   // Reports mistakes at `span` and returns nothing then. `$1` has been replaced where its value is known; an unknown one may
@@ -120,6 +121,8 @@ struct Provider {
   Result<std::vector<Target>> (*list)(const Target& pattern, Host& host) = nullptr;
   // Whether a target may only be used with --unsafe. May be null: never.
   bool (*needs_unsafe)(const Target& target) = nullptr;
+  // The memory address that a target watches, for unwatch(). May be null: none.
+  std::optional<uint64_t> (*watched_address)(const Target& target) = nullptr;
   // Can only be filtered by a predicate on pid that code generation adds (tracepoints, kprobes), not when attached.
   bool pid_by_predicate = false;
 };

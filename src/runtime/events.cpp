@@ -105,7 +105,11 @@ void EventHandler::act(const Site& site, size_t index, uint32_t program, ValueBy
     case Action::errorf: report(site, "errorf", "ERROR", formatted(index, payload)); break;
     case Action::warnf: report(site, "warnf", "WARNING", formatted(index, payload)); break;
     case Action::runtime_error: runtime_error(site, program, payload); break;
-    case Action::strftime: break;  // a value, not an event
+    case Action::unwatch:
+      if (unwatch) unwatch(load_integer(payload, 8, false));
+      break;
+    case Action::strftime: break;   // a value, not an event
+    case Action::skboutput: break;  // comes by another way
   }
 }
 
@@ -121,12 +125,19 @@ void EventHandler::print_value(const artifact::Type& type, ValueBytes bytes) {
   out += "}\n";
 }
 
-// print(@m[k]) of an aggregation: the key travels, the value is merged now.
+// print(@m[k]) of an aggregation: merged by the program, else now by the key that it sent.
 void EventHandler::print_element(const Site& site, ValueBytes payload) {
   if (site.map < 0) return;
   const MapHandle& handle = maps_->at(static_cast<size_t>(site.map));
   uint8_t storage[8];
   ValueBytes key = site.args.empty() ? ValueBytes() : element_bytes(site.args[0], payload, storage);
+  constexpr size_t words = 3;
+  if (site.args.size() > words) {
+    uint8_t flag[8];
+    const artifact::Element* word = &site.args[site.args.size() - words];
+    size_t value = word[1].offset;
+    if (load_integer(element_bytes(word[0], payload, flag), 8, false) && payload.size() >= value + 16) return print_value(handle.map->value, payload.subspan(value, 16));
+  }
   Result<MapRow> row = read_element(handle, key);
   if (!row) return failed(row.error());
   print_value(handle.map->value, row->value);
@@ -140,7 +151,7 @@ void EventHandler::print_map(size_t index, MapPrint print, bool at_exit) {
   sort_rows(map, *rows);
   bool scalar = map.key.empty();
   // A scalar that was cleared or never set prints as zero when asked for; at the end it does not print.
-  if (rows->empty() && scalar && !at_exit && !is_histogram(map)) rows->push_back(zero_row(map));
+  if (rows->empty() && scalar && !at_exit && !is_histogram(map) && !is_series(map)) rows->push_back(zero_row(map));
   uint64_t cut_before = context_.cut;
   if (json_) {
     if (!rows->empty() || is_statistics(map)) append_map_json(output_->text(), map, *rows, print, context_);
@@ -230,6 +241,7 @@ void EventHandler::runtime_error(const Site& site, uint32_t program, ValueBytes 
   if (!messages_->warnings()) return;
   auto code = static_cast<int64_t>(load_integer(payload, 8, true));
   std::string text = site.text.empty() ? strerror(static_cast<int>(code < 0 ? -code : code)) : site.text;
+  if (size_t number = text.find("{}"); number != text.npos) text.replace(number, 2, fmt::format("{}", code));
   if (json_ && !site.helper.empty()) {
     std::string& out = output_->text();
     out += "{\"type\": \"helper_error\", \"msg\": ";

@@ -1,5 +1,6 @@
 #pragma once
 // What a script's asynchronous calls do when their events arrive.
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -28,6 +29,8 @@ class EventHandler {
   bool ended = false;
   // What the records tell of, apart from lost events and stacks.
   Losses losses;
+  // unwatch(): ends the watchpoints of an address.
+  std::function<void(uint64_t address)> unwatch;
 
  private:
   void act(const artifact::Site& site, size_t index, uint32_t program, ValueBytes payload);

@@ -115,6 +115,8 @@ uint64_t ring_bytes(const Meta& meta) {
 Result<> size_maps(bpf_object* object, const Meta& meta) {
   if (bpf_map* events = bpf_object__find_map_by_name(object, std::string(artifact::events_map).c_str()))
     bpf_map__set_max_entries(events, static_cast<uint32_t>(ring_bytes(meta)));
+  if (bpf_map* packets = bpf_object__find_map_by_name(object, std::string(artifact::packets_map).c_str()))
+    bpf_map__set_max_entries(packets, static_cast<uint32_t>(std::max(1, libbpf_num_possible_cpus())));
   uint64_t keys = number_setting(meta, "max_map_keys", 0);
   for (const artifact::Map& map : meta.maps) {
     if (map.elf_name.empty() || map.storage == artifact::Storage::percpu_slot) continue;

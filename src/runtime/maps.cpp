@@ -7,6 +7,8 @@
 #include <cstring>
 #include <set>
 
+#include "runtime/format/series.h"
+
 namespace awl {
 namespace {
 
@@ -29,6 +31,7 @@ size_t value_size(const Map& map) {
     case Kind::stats: return 16;
     case Kind::hist:
     case Kind::lhist: return size_t{8} * map.histogram.buckets;
+    case Kind::tseries: return sizeof(SeriesPoint) * map.histogram.buckets;
     default: return map.value.size;
   }
 }
@@ -137,6 +140,12 @@ Result<> write_zeros_to_slot(const MapHandle& handle) {
 
 std::vector<uint8_t> merge_cpus(const Map& map, std::span<const uint8_t> values, uint32_t cpus) {
   size_t size = value_size(map), stride = rounded(size);
+  if (is_series(map)) {
+    std::vector<SeriesPoint> points = merge_series(map.histogram, map.value.is_signed, series_points(values.first(std::min(values.size(), cpus * stride))));
+    std::vector<uint8_t> merged(points.size() * sizeof(SeriesPoint));
+    if (!merged.empty()) memcpy(merged.data(), points.data(), merged.size());
+    return merged;
+  }
   std::vector<uint64_t> total(stride / 8);
   for (uint32_t cpu = 0; cpu < cpus && (cpu + 1) * stride <= values.size(); ++cpu) {
     std::span<const uint8_t> one = values.subspan(cpu * stride, size);

@@ -1,7 +1,9 @@
 #include "runtime/params.h"
 
 #include <bpf/libbpf.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <charconv>
@@ -83,6 +85,24 @@ std::string list_options(const artifact::Meta& meta) {
   return std::ranges::any_of(meta.params, is_option) ? out : "no custom program options defined.";
 }
 
+// The id of a cgroup v2 directory is its inode number.
+Result<uint64_t> cgroup_id(const std::string& path) {
+  struct stat directory{};
+  struct statfs system{};
+  if (stat(path.c_str(), &directory) != 0 || statfs(path.c_str(), &system) != 0) return fail(errno, "cgroupid(): cannot look at '{}'", path);
+  if (system.f_type != CGROUP2_SUPER_MAGIC)
+    return fail_text(0, fmt::format("cgroupid(): '{}' is no directory of cgroup v2", path), "give a directory below the mount point of type cgroup2 (see /proc/mounts)");
+  return uint64_t{directory.st_ino};
+}
+
+// SYMBOL@FILE
+Result<uint64_t> user_symbol(std::string_view name, Host& host) {
+  size_t at = std::min(name.find('@'), name.size());
+  AWL_TRY(path, host.find_binary(std::string(name.substr(std::min(at + 1, name.size()))), std::nullopt));
+  AWL_TRY(symbol, host.elf_symbol(path, std::string(name.substr(0, at))));
+  return symbol.address;
+}
+
 Result<uint64_t> number_of(const Param& param, const SessionOptions& options, Host& host) {
   struct stat pid_namespace {};
   switch (param.kind) {
@@ -102,6 +122,10 @@ Result<uint64_t> number_of(const Param& param, const SessionOptions& options, Ho
       if (!feature) return fail(0, "the program asks for the unknown kernel feature '{}'", param.name);
       return uint64_t{host.has_feature(*feature)};
     }
+    case ParamKind::wall_offset: return clock_now(CLOCK_REALTIME) - clock_now(CLOCK_BOOTTIME);
+    case ParamKind::tai_offset: return clock_now(CLOCK_TAI) - clock_now(CLOCK_BOOTTIME);
+    case ParamKind::cgroup_id: return cgroup_id(param.name);
+    case ParamKind::user_symbol: return user_symbol(param.name, host);
     case ParamKind::option_number: return option_number(param, options);
     case ParamKind::kernel_fact: {
       AWL_TRY(holds, kernel_fact(param.name, host));

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/events.h"
+#include "runtime/packets.h"
 #include "runtime/load.h"
 #include "runtime/symbols.h"
 
@@ -75,6 +77,8 @@ class LiveSession : public Session {
   Result<> attach_all();
   Result<> attach(LoadedProgram& program);
   void say_attached();
+  std::vector<Link>& links_of(const LoadedProgram& program, std::span<const Target> matches);
+  Result<> open_packets();
   bool drain();  // true: more may be there
   void report_losses(bool final);
   void print_all_maps();
@@ -92,6 +96,8 @@ class LiveSession : public Session {
   Loaded loaded_;
   std::unique_ptr<ring_buffer, RingCloser> ring_;
   std::vector<Link> links_;
+  std::map<uint64_t, std::vector<Link>> watches_;  // by address
+  std::unique_ptr<Packets> packets_;
   unsigned handled_ = 0;
   size_t attached_ = 0;
   int failure_status_ = 255;
@@ -125,12 +131,20 @@ Result<> LiveSession::run_programs(bool at_end) {
   return {};
 }
 
+// Watchpoints are kept by their address, for unwatch(): their programs have one match each.
+std::vector<Link>& LiveSession::links_of(const LoadedProgram& program, std::span<const Target> matches) {
+  if (!program.provider->watched_address || matches.size() != 1) return links_;
+  std::optional<uint64_t> address = program.provider->watched_address(matches.front());
+  return address ? watches_[*address] : links_;
+}
+
 Result<> LiveSession::attach(LoadedProgram& program) {
   std::optional<int> pid = options_.pid ? options_.pid : options_.child;
   auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies) -> Result<> {
     Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .pid = pid};
     AWL_TRY(links, program.provider->attach(request, *host_));
-    std::move(links.begin(), links.end(), std::back_inserter(links_));
+    std::vector<Link>& home = links_of(program, matches);
+    std::move(links.begin(), links.end(), std::back_inserter(home));
     attached_ += matches.size();
     return {};
   };
@@ -180,7 +194,7 @@ Result<> LiveSession::start() {
   bool nothing = false;
   AWL_CHECK(fit_keys(artifact_.meta, *host_, messages_));
   for (const artifact::Param& param : artifact_.meta.params)
-    if (param.kind == artifact::ParamKind::feature && param.name == feature_name(Feature::percpu_lookup) && !host_->has_feature(Feature::percpu_lookup))
+    if (param.kind == artifact::ParamKind::feature && param.name == feature_name(Feature::percpu_lookup) && param.index == 0 && !host_->has_feature(Feature::percpu_lookup))
       messages_.warning("On this kernel delete() of an aggregation without keys removes only what the CPU that runs it counted; clear() removes all.");
   Result<Loaded> loaded = load(artifact_, *host_, options_, messages_, nothing);
   if (!loaded) {
@@ -201,6 +215,8 @@ Result<> LiveSession::start() {
   if (shows_user_addresses(artifact_.meta)) static_cast<void>(names_.processes.open());
   handler_.losses.events.resize(artifact_.meta.programs.size());
   AWL_CHECK(open_events());
+  AWL_CHECK(open_packets());
+  handler_.unwatch = [this](uint64_t address) { watches_.erase(address); };
   if (!options_.dry_run) AWL_CHECK(run_programs(false));
   if (Result<> done = attach_all(); !done) {
     links_.clear();
@@ -210,7 +226,15 @@ Result<> LiveSession::start() {
   return {};
 }
 
+Result<> LiveSession::open_packets() {
+  const bpf_map* found = bpf_object__find_map_by_name(loaded_.object.get(), std::string(artifact::packets_map).c_str());
+  if (!found) return {};
+  packets_ = std::make_unique<Packets>(artifact_.meta);
+  return packets_->open(bpf_map__fd(found));
+}
+
 bool LiveSession::drain() {
+  if (packets_) packets_->consume();
   if (!ring_) return false;
   int got = ring_buffer__consume(ring_.get());
   return got == -ECANCELED;
@@ -251,7 +275,7 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
     output_.flush();
     if (!output_.good()) return fail(errno, "cannot write the output");
     if (handler_.ended) return false;
-    if (!more && links_.empty()) return false;
+    if (!more && links_.empty() && watches_.empty()) return false;
     auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
     if (left.count() <= 0) return true;
     if (more) continue;
@@ -292,6 +316,7 @@ Result<> LiveSession::stop() {
   stopped_ = true;
   remember_processes(true);
   links_.clear();
+  watches_.clear();
   if (options_.dry_run) return {};
   // After exit() events that are still under way are dropped; those of `end` probes count again.
   while (drain()) {
@@ -306,6 +331,10 @@ Result<> LiveSession::stop() {
   handler_.losses.stacks = names_.stacks.missing();
   if (options_.format == Format::json) output_.text() += losses_json(handler_.losses, artifact_.meta);
   output_.write_through();
+  if (packets_) {
+    if (Result<> closed = packets_->close(); !closed) messages_.error(closed.error().text());
+    if (uint64_t lost = packets_->lost()) messages_.warning(fmt::format("{} packets were not written: they came too fast.", lost));
+  }
   say_losses(handler_.losses, artifact_.meta, messages_);
   return {};
 }

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 
@@ -34,6 +35,8 @@ std::vector<Hierarchy> cgroup_hierarchies(Host& host) {
     if (type == "cgroup2") found.push_back({"unified", mount});
     if (type == "cgroup") found.push_back({mount.substr(mount.rfind('/') + 1), mount});
   }
+  // Version 2 first, the others by name.
+  std::ranges::sort(found, {}, [](const Hierarchy& h) { return std::pair(h.name != "unified", h.name); });
   return found;
 }
 

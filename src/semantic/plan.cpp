@@ -55,7 +55,7 @@ class CallPlan : public PlanCall {
   uint32_t string(std::string_view text) override;
   artifact::Site& site() override { return *site_; }
   void need(Feature feature, std::string_view construct) override;
-  void runtime_error(std::string_view text) override;
+  void warn(std::string_view text, std::string_view helper) override;
   int32_t map_index(size_t arg) override;
   void lay_out_key(size_t arg) override;
   void lay_out(size_t first_arg) override;
@@ -317,7 +317,7 @@ uint32_t CallPlan::string(std::string_view text) {
 
 void CallPlan::need(Feature feature, std::string_view construct) { planner_->need(feature, construct, expr_->span); }
 
-void CallPlan::runtime_error(std::string_view text) { unit_->call_sites[expr_] = planner_->runtime_error(expr_->span, text, ""); }
+void CallPlan::warn(std::string_view text, std::string_view helper) { call_->site = planner_->runtime_error(expr_->span, text, helper); }
 
 int32_t CallPlan::map_index(size_t arg) { return unit_->maps.at(std::get<ast::MapRef>(call_->args.at(arg)->node).name).index; }
 

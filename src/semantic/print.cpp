@@ -1,3 +1,4 @@
+#include "artifact/enum_names.h"
 #include "parser/parse.h"
 #include "parser/walk.h"
 #include "semantic/unit.h"
@@ -27,9 +28,6 @@ std::string layout(const std::vector<artifact::Element>& elements) {
   return out;
 }
 
-constexpr std::string_view storage_names[] = {"global", "percpu_slot", "hash", "percpu_hash"};
-constexpr std::string_view action_names[] = {"printf", "print_value", "print_map", "print_element", "clear", "zero", "exit", "time", "join", "cat", "system", "errorf", "warnf", "strftime", "runtime_error"};
-constexpr std::string_view param_names[] = {"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count", "kernel_symbol", "pid_namespace_dev", "pid_namespace_ino", "feature", "option_number", "option_text", "kernel_fact"};
 
 }  // namespace
 
@@ -53,18 +51,18 @@ std::string print_plan(const Unit& unit) {
   std::string out;
   for (const artifact::Program& p : meta.programs) out += fmt::format("program {} provider {} target {} probe {}{}\n", p.elf_name, p.provider, fmt::join(p.target, ":"), p.probe, p.per_target ? " per target" : "");
   for (const artifact::Map& m : meta.maps) {
-    out += fmt::format("map {} {} value {}", m.name, storage_names[static_cast<size_t>(m.storage)], m.value.size);
+    out += fmt::format("map {} {} value {}", m.name, artifact::enum_name(m.storage), m.value.size);
     if (!m.key.empty()) out += fmt::format(" key {} entries {}", m.key[0].size, m.max_entries);
     if (m.storage == artifact::Storage::global) out += fmt::format(" at {} set {}", m.offset, m.set_offset);
     out += "\n";
   }
   for (const artifact::Site& s : meta.sites) {
-    out += fmt::format("site {} line {} payload {} [{}]", action_names[static_cast<size_t>(s.action)], s.line, s.payload, layout(s.args));
+    out += fmt::format("site {} line {} payload {} [{}]", artifact::enum_name(s.action), s.line, s.payload, layout(s.args));
     if (s.map >= 0) out += fmt::format(" map {}", s.map);
     out += "\n";
   }
   for (const artifact::Param& p : meta.params) {
-    out += fmt::format("param {}", param_names[static_cast<size_t>(p.kind)]);
+    out += fmt::format("param {}", artifact::enum_name(p.kind));
     if (!p.name.empty()) out += " " + p.name;
     if (p.index) out += fmt::format(" {}", p.index);
     out += fmt::format(" at {} size {}\n", p.offset, p.size);

@@ -61,6 +61,7 @@ class Resolver {
       ++source_;
       uses_arguments_ = uses(probe, BuiltinFlag::arguments);
       uses_name_ = uses(probe, BuiltinFlag::names_target);
+      per_match_ = uses(probe, BuiltinFlag::per_match);
       for (const ast::AttachPoint& point : probe.attach_points) attach_point(probe, point);
     }
     if (total_ > unit_->config.max_probes)
@@ -91,7 +92,7 @@ class Resolver {
     if (!matches) return world(point, matches.error());
     if (matches->empty()) return no_match(point, *target);
     total_ += matches->size();
-    bool split = is_glob(target->text()) && (provider->expand == Expand::program_per_match || uses_arguments_);
+    bool split = is_glob(target->text()) && (provider->expand == Expand::program_per_match || uses_arguments_ || per_match_);
     if (!split) return add(probe, point, *target, matches->front(), matches->size());
     for (const Target& match : *matches) add(probe, point, match, match, 1);
   }
@@ -171,7 +172,7 @@ class Resolver {
   Diagnostics* diagnostics_;
   uint32_t source_ = 0;
   size_t total_ = 0;
-  bool uses_arguments_ = false, uses_name_ = false;
+  bool uses_arguments_ = false, uses_name_ = false, per_match_ = false;
 };
 
 }  // namespace

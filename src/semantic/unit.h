@@ -127,7 +127,6 @@ struct Unit {
     int32_t kernel = -1, user = -1;
   };
   std::map<const void*, ReadSites> read_sites;
-  std::map<const void*, int32_t> call_sites;  // of a Call Expr that warns at run time, see PlanCall::runtime_error
   // Of loops without a known end (by Stmt): the site to report when it is cut short.
   std::map<const void*, int32_t> loop_sites;
 };

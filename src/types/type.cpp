@@ -166,6 +166,7 @@ Type TypeTable::aggregation(Kind kind, bool is_signed, artifact::HistogramShape 
   uint32_t size = 16;
   if (kind == Kind::count) size = 8;
   if (kind == Kind::hist || kind == Kind::lhist) size = 8 * shape.buckets;
+  if (kind == Kind::tseries) size = 24 * shape.buckets;
   return intern({.kind = kind, .size = size, .align = 8, .is_signed = is_signed, .histogram = shape});
 }
 

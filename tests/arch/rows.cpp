@@ -8,6 +8,7 @@
 
 #include "builtins/builtin.h"
 #include "driver/compile.h"
+#include "driver/doc.h"
 #include "probes/host.h"
 #include "probes/provider.h"
 
@@ -57,6 +58,20 @@ TEST(Rows, Builtins) {
     EXPECT_GT(row->doc.size(), 10u);
     EXPECT_EQ(compile_example(row->example, *host), "");
     EXPECT_TRUE(named_by_a_test(row->name)) << "no test names it";
+  }
+}
+
+TEST(Rows, Macros) {
+  auto host = make_linux_host({});
+  for (const DocFamily& family : documentation()) {
+    EXPECT_GT(family.title.size(), 3u);
+    for (const DocEntry& entry : family.entries) {
+      SCOPED_TRACE(entry.name);
+      EXPECT_GT(entry.text.size(), 10u);
+      EXPECT_FALSE(entry.signatures.empty());
+      EXPECT_EQ(compile_example(entry.example, *host), "");
+      EXPECT_TRUE(named_by_a_test(entry.name)) << "no test names it";
+    }
   }
 }
 

@@ -51,7 +51,33 @@ def takes_large_keys():
     return True
 
 
+def kprobes_call(helper, reason):
+    """Loads a kprobe program that calls a helper without arguments: the verifier's reason tells whether it knows the helper.
+    bpf(BPF_PROG_LOAD, {type, instructions, address, license, log level, log size, log})."""
+    code = struct.pack("<BBhi", 0x85, 0, 0, helper) + struct.pack("<BBhi", 0x95, 0, 0, 0)
+    code, license_name, log = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL"), ctypes.create_string_buffer(4096)
+    attributes = struct.pack("<2I2Q2IQ", 2, 2, ctypes.addressof(code), ctypes.addressof(license_name), 1, len(log), ctypes.addressof(log))
+    attributes = ctypes.create_string_buffer(attributes, 128)
+    ctypes.CDLL(None, use_errno=True).syscall(321, 5, attributes, len(attributes))
+    refusals = (b"cannot use helper", b"unknown func", b"invalid func")
+    return reason if not log.value or any(text in log.value for text in refusals) else None
+
+
+OVERRIDE_RETURN, PROBE_WRITE_USER = 58, 36
+
+
 FEATURES = {
+    "override": lambda: kprobes_call(OVERRIDE_RETURN, "the kernel was built without overriding functions"),
+    "no_override": lambda: None if FEATURES["override"]() else "the kernel can override functions",
+    "write_user": lambda: kprobes_call(PROBE_WRITE_USER, "the kernel does not let programs write to processes"),
+    "no_write_user": lambda: None if FEATURES["write_user"]() else "the kernel lets programs write to processes",
+    # Programs of tracepoints and perf events may call kernel functions since 6.12.
+    "task_from_pid": lambda: kernel_symbol("bpf_task_from_pid", "programs cannot look up tasks"),
+    "no_task_from_pid": lambda: None if FEATURES["task_from_pid"]() else "programs can look up tasks",
+    "socket_cookie": lambda: kernel_symbol("bpf_get_socket_ptr_cookie", "fentry programs cannot ask for a socket's cookie"),
+    "uprobe_multi": lambda: kernel_symbol("bpf_uprobe_multi_link_attach", "the kernel attaches user functions one by one"),
+    "percpu_symbols": lambda: kernel_symbol("runqueues", "the kernel does not list its per-CPU variables"),
+    "unshare": lambda: None if shutil.which("unshare") and shutil.which("ip") else "no unshare or ip program",
     "large_keys": lambda: None if takes_large_keys() else "the kernel takes map keys of at most 512 bytes",
     "no_large_keys": lambda: "the kernel takes map keys of more than 512 bytes" if takes_large_keys() else None,
     "tracepoint": lambda: exists(TRACING / "events/syscalls", "the kernel has no system call tracepoints"),

@@ -8,6 +8,7 @@
 
 #include "runtime/format/histogram.h"
 #include "runtime/format/json.h"
+#include "runtime/format/series.h"
 
 namespace awl {
 namespace {
@@ -32,7 +33,8 @@ bool sorted_by_value(Kind kind) {
     case Kind::avg:
     case Kind::stats:
     case Kind::hist:
-    case Kind::lhist: return true;
+    case Kind::lhist:
+    case Kind::tseries: return true;
     default: return false;
   }
 }
@@ -44,6 +46,7 @@ uint64_t quotient(uint64_t value, uint64_t by, bool is_signed) {
 
 // What a row is ordered by, read with the value type's sign.
 uint64_t rank(const Map& map, const MapRow& row) {
+  if (is_series(map)) return 0;  // by key alone
   if (is_histogram(map)) {
     std::vector<uint64_t> counts = buckets(row);
     return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
@@ -96,6 +99,7 @@ std::span<const MapRow> selected(const std::vector<MapRow>& rows, MapPrint print
 
 }  // namespace
 
+bool is_series(const Map& map) { return map.value.kind == Kind::tseries; }
 bool is_histogram(const Map& map) { return map.value.kind == Kind::hist || map.value.kind == Kind::lhist; }
 bool is_statistics(const Map& map) { return map.value.kind == Kind::avg || map.value.kind == Kind::stats; }
 
@@ -119,6 +123,10 @@ void sort_rows(const Map& map, std::vector<MapRow>& rows) {
 }
 
 void append_map_text(std::string& out, const Map& map, const std::vector<MapRow>& rows, MapPrint print, RenderContext& context) {
+  uint64_t newest = 0;  // the intervals of all elements end together
+  if (is_series(map))
+    for (const MapRow& row : rows)
+      for (const SeriesPoint& point : series_points(row.value)) newest = std::max(newest, point.interval);
   for (const MapRow& row : selected(rows, print)) {
     out += map.name;
     if (!map.key.empty()) {
@@ -129,6 +137,9 @@ void append_map_text(std::string& out, const Map& map, const std::vector<MapRow>
     if (is_histogram(map)) {
       out += ":\n";
       append_histogram_text(out, map.histogram, buckets(row), print.div);
+    } else if (is_series(map)) {
+      out += ":\n";
+      append_series_text(out, map.histogram, map.value.is_signed, series_points(row.value), newest);
     } else {
       out += ": ";
       append_divided(out, map.value, row, print.div, false, context);
@@ -138,7 +149,7 @@ void append_map_text(std::string& out, const Map& map, const std::vector<MapRow>
 }
 
 void append_map_json(std::string& out, const Map& map, const std::vector<MapRow>& rows, MapPrint print, RenderContext& context) {
-  out += fmt::format("{{\"type\": \"{}\", \"data\": {{", is_histogram(map) ? "hist" : is_statistics(map) ? "stats" : "map");
+  out += fmt::format("{{\"type\": \"{}\", \"data\": {{", is_histogram(map) ? "hist" : is_series(map) ? "tseries" : is_statistics(map) ? "stats" : "map");
   append_json_string(out, map.name);
   out += ": ";
   bool keyed = !map.key.empty(), first = true;
@@ -154,6 +165,8 @@ void append_map_json(std::string& out, const Map& map, const std::vector<MapRow>
     first = false;
     if (is_histogram(map))
       append_histogram_json(out, map.histogram, buckets(row), print.div);
+    else if (is_series(map))
+      append_series_json(out, map.histogram, map.value.is_signed, series_points(row.value));
     else
       append_divided(out, map.value, row, print.div, true, context);
   }

@@ -27,6 +27,7 @@ void append_map_text(std::string& out, const artifact::Map& map, const std::vect
 // One line {"type": ..., "data": {...}} with its newline.
 void append_map_json(std::string& out, const artifact::Map& map, const std::vector<MapRow>& rows, MapPrint print, RenderContext& context);
 
+bool is_series(const artifact::Map& map);
 bool is_histogram(const artifact::Map& map);
 bool is_statistics(const artifact::Map& map);  // avg, stats: of JSON type "stats"
 

@@ -22,7 +22,7 @@ PROBED int ut_middle(int depth) { return ut_leaf(depth) + 1; }
 PROBED int ut_outer(int depth) { return ut_middle(depth) + 1; }
 PROBED int ut_loop(int i) { return i; }
 
-unsigned ut_counter = 7;
+volatile unsigned ut_counter = 7;
 
 int main(int argc, char** argv) {
   long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   struct point second = {30, 40, "second", NULL}, first = {10, 20, "first", &second};
   long sum = 0;
   for (long i = 0; i < rounds; i++) {
-    sum += ut_add(3, 4);
+    sum += ut_add(3, 4) + (ut_counter == 0);
     sum += ut_six(1, 2, 3, 4, 5, 6);
     sum += ut_text(text)[0];
     sum += ut_negative(5);

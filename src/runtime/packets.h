@@ -1,0 +1,42 @@
+#pragma once
+// The packets of skboutput(): out of the kernel's per-CPU buffers into pcap files.
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "artifact/schema.h"
+#include "base/result.h"
+
+struct perf_buffer;
+
+namespace awl {
+
+class Packets {
+ public:
+  explicit Packets(const artifact::Meta& meta) : meta_(&meta) {}
+
+  // Makes the buffers of the map awl_packets and the files that the program names, anew.
+  Result<> open(int map);
+  // Writes what has come.
+  void consume();
+  Result<> close();
+  uint64_t lost() const { return lost_; }
+
+ private:
+  struct BufferCloser {
+    void operator()(perf_buffer* buffer) const;
+  };
+  struct FileCloser {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  static void on_packet(void* self, int cpu, void* data, uint32_t size);
+  static void on_loss(void* self, int cpu, unsigned long long count);
+
+  const artifact::Meta* meta_;
+  std::unique_ptr<perf_buffer, BufferCloser> buffers_;
+  std::map<std::string, std::unique_ptr<std::FILE, FileCloser>, std::less<>> files_;
+  uint64_t lost_ = 0;
+};
+
+}  // namespace awl
