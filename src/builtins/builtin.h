@@ -10,6 +10,7 @@
 #include "base/diagnostics.h"
 #include "builtins/emit.h"
 #include "parser/ast.h"
+#include "probes/packet.h"
 #include "probes/provider.h"
 #include "types/settings.h"
 #include "types/type.h"
@@ -81,6 +82,7 @@ class CallLower {
   // Sets the variable that argument `variable` names to the element's value if there is one. 1 bit: whether there is.
   virtual Value find_into(size_t map, size_t key, size_t variable) = 0;
   virtual Value count_elements(size_t map) = 0;  // 64 bits; none for a map without keys
+  virtual Value packet_view(const PacketView& view) = 0;  // its address, null where the packet does not have it
   // Whether the memory of the result must have no undefined bytes behind the end of a string (it is a key or a map's value).
   virtual bool padded() = 0;
   // For map rows: the current element's value slot of the assignment target (aggregation functions), made when absent; null check done.
@@ -98,6 +100,9 @@ enum class BuiltinFlag : uint16_t {
   arguments = 64,     // `args`: its value is Context::args, a program made for several matches is split where they differ
   names_target = 128,  // `probe`: differs from match to match, so a program for several matches reads the attach cookie
   needs_probe = 256,   // looks at the context or the target of the probe: not in functions of the script
+  packet_view = 512,   // part of the packet, `tcp`: true where the packet has it; its fields are those of the view of that name (probes/packet.h)
+  context_fields = 1024,  // `ctx`, `skb`: its fields are Context::fields
+  task = 2048,         // about the current task: not where programs run for none
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
 constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
@@ -136,6 +141,12 @@ class PlanCall {
   virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
 };
+
+// The rows behind a field that is no member of a structure: of the packet (`tcp.dest`), of the context (`skb.mark`). Null for other fields.
+const PacketView* packet_view_of(const ast::Expr& object);
+const PacketField* packet_field_of(const ast::Field& field);
+const ContextField* context_field_of(const ast::Field& field, const Context& context);
+Type packet_field_type(TypeTable& types, const PacketField& field);
 
 std::span<const Builtin* const> builtins();       // sorted by name
 const Builtin* find_builtin(std::string_view name);

@@ -9,7 +9,7 @@ namespace {
 
 std::vector<const Builtin*> collect() {
   std::vector<const Builtin*> rows;
-  for (auto family : {process_rows(), time_rows(), context_rows(), string_rows(), text_rows(), stack_rows(), output_rows(), map_rows(), aggregation_rows()})
+  for (auto family : {process_rows(), time_rows(), context_rows(), string_rows(), text_rows(), stack_rows(), output_rows(), map_rows(), aggregation_rows(), packet_rows()})
     for (const Builtin& row : family) rows.push_back(&row);
   std::ranges::sort(rows, {}, &Builtin::name);
   return rows;

@@ -159,16 +159,6 @@ void check_macaddr(CallCheck& c) {
   if (t && (t->kind == Kind::array || is_string(t)) && t->size < 6) c.diagnostics().report<Diag::address_size>(c.arg(0).span, "macaddr", "6", t->size);
 }
 
-// Swaps the bytes of an integer of `bits` by shifts; the optimiser makes one instruction of it.
-Value swap_bytes(Emit& e, Value v, unsigned bits) {
-  Value result = e.imm(0, bits);
-  for (unsigned from = 0; from < bits; from += 8) {
-    Value byte = e.binary(Op::bit_and, e.binary(Op::lshr, v, e.imm(from, bits)), e.imm(0xff, bits));
-    result = e.binary(Op::bit_or, result, e.binary(Op::shl, byte, e.imm(bits - 8 - from, bits)));
-  }
-  return result;
-}
-
 const Builtin rows[] = {
     {.name = "str",
      .signature = "str(pointer|int|string address, int length = max) -> string",

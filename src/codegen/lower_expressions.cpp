@@ -126,6 +126,7 @@ Value Lowering::field_scalar(const ast::Expr& e) {
     return emit.width(v) == bits_of(e.type) ? v : emit.resize(v, bits_of(e.type), false);
   }
   auto& field = std::get<ast::Field>(e.node);
+  if (const PacketField* known = packet_field_of(field)) return packet_scalar(*packet_view_of(*field.object), *known, e.type);
   Type structure = is_pointer(field.object->type) ? field.object->type->element : field.object->type;
   const Member* member = types.member(structure, field.name);
   if (member && member->bit_size) return bit_field(place(e), structure, *member, e.type);
@@ -194,6 +195,7 @@ Place Lowering::place(const ast::Expr& e) {
   if (const ContextField* field = context_field(e)) {
     if (!is_scalar(e.type)) return access_place(field->access);
   } else if (auto* node = std::get_if<Field>(&e.node)) {
+    if (const PacketField* known = packet_field_of(*node); known && !is_scalar(e.type)) return packet_bytes(*packet_view_of(*node->object), *known);
     if (!is_pointer(node->object->type) && node->object->type->kind == Kind::record) {
       Place base = place(*node->object);
       const Member* member = types.member(node->object->type, node->name);

@@ -133,6 +133,7 @@ Value Lowering::element_size(Type t) {
 const ContextField* Lowering::context_field(const ast::Expr& e) {
   auto* field = std::get_if<ast::Field>(&e.node);
   if (!field) return nullptr;
+  if (const ContextField* known = context_field_of(*field, instance.context)) return known;
   auto* call = std::get_if<ast::Call>(&field->object->node);
   if (!call || !call->builtin || !(call->builtin->flags & BuiltinFlag::arguments)) return nullptr;
   for (const ContextField& f : instance.context.args)

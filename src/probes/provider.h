@@ -59,6 +59,18 @@ struct ContextField {
   std::string name;
   ContextType type;
   Access access;
+  bool writable = false;  // of Context::fields: may be assigned to
+};
+
+// Where the packet is that a program sees (probes/packet.h has what can be read of it). Offsets are those of 32-bit words of the context.
+struct PacketSource {
+  bool link_layer = true;  // it starts with the Ethernet header; else with that of the network layer, whose kind `protocol` tells
+  bool direct = true;      // data and data_end are pointers that the program may load through; else bytes are copied by bpf_skb_load_bytes
+  uint32_t data = 0, data_end = 0;
+  std::optional<uint32_t> length;           // else data_end - data
+  std::optional<uint32_t> protocol;         // EtherType in network order
+  std::optional<uint32_t> vlan_present, vlan_tci, vlan_proto;  // the outermost tag, when the kernel has taken it off
+  bool pull = false;       // bpf_skb_pull_data brings more of it within data and data_end
 };
 
 // What a program attached to one target can see.
@@ -72,6 +84,9 @@ struct Context {
   bool registers = false;                // the context is struct pt_regs: reg("ip")
   bool user_pointers = false;            // untyped pointers found here are user addresses
   bool direct_loads = false;             // pointers typed by BTF may be dereferenced without a helper
+  std::vector<ContextField> fields;      // ctx.NAME; where `skb` is set, skb.NAME too
+  bool skb = false;                      // the context is struct __sk_buff
+  std::optional<PacketSource> packet;
 };
 
 // How the build side makes programs of an attach point that matches several targets.
@@ -80,6 +95,20 @@ enum class Expand : uint8_t {
   program_per_match,
 };
 
+// What a program of a kind that decides something may return. A program that says nothing lets pass.
+struct Verdicts {
+  struct Name {
+    std::string_view name;  // "XDP_DROP"
+    int64_t value = 0;
+  };
+  std::span<const Name> names;       // known as identifiers in programs of the kind
+  int64_t usual = 0;                 // what a program without `return` gives
+  std::span<const int64_t> passing;  // these change nothing; all others need --unsafe
+  int64_t least = 0, most = 0;       // what the kernel takes
+  std::optional<int64_t> redirect;   // what redirect() gives
+};
+extern const std::span<const Verdicts::Name> errno_names;  // EPERM ...: values of kinds that deny with an error
+
 struct Provider {
   std::string_view name;                        // "kprobe"
   std::span<const std::string_view> aliases;    // "k"
@@ -87,6 +116,8 @@ struct Provider {
   Expand expand = Expand::program_per_match;
   bool runs_on_start = false;  // begin: run once by the session, never attached
   bool runs_at_end = false;    // end
+  const Verdicts* verdicts = nullptr;  // null: what programs return does not matter
+  bool in_task = true;         // programs run for the current task: pid, comm, ... mean something
 
   // Reads the written parts (those behind the provider's name): checks their number and form, fills in defaults, normalises.
   // Reports mistakes at `span` and returns nothing then. `$1` has been replaced where its value is known; an unknown one may

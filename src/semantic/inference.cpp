@@ -20,6 +20,14 @@ constexpr unsigned round_limit = 200;
 bool is_comparison(ast::BinaryOp op) { return op >= ast::BinaryOp::less && op <= ast::BinaryOp::not_equal; }
 bool is_logical(ast::BinaryOp op) { return op == ast::BinaryOp::logical_and || op == ast::BinaryOp::logical_or; }
 
+// A verdict of the probe's kind by name.
+std::optional<int64_t> find_verdict(const Provider* provider, std::string_view name) {
+  if (!provider || !provider->verdicts) return std::nullopt;
+  for (const Verdicts::Name& known : provider->verdicts->names)
+    if (known.name == name) return known.value;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Place place_of(const ast::Expr& object) {
@@ -286,6 +294,10 @@ Type Inference::compute(Slot& slot) {
 }
 
 Type Inference::identifier(Slot& slot, const ast::Identifier& i) {
+  if (auto verdict = find_verdict(probe_->target.provider, i.name)) {
+    slot->node = ast::Integer{static_cast<uint64_t>(*verdict), *verdict < 0};
+    return types_.integer(8, true);
+  }
   if (const Builtin* row = find_builtin(i.name); row && callable_without_arguments(*row)) {
     slot->node = ast::Call{.name = i.name, .name_span = slot->span, .builtin = row};
     return call(slot);
@@ -464,6 +476,8 @@ Type Inference::member_type(Type member, const ast::Expr& object) {
 
 Type Inference::field(ast::Field& f) {
   Type object = expr(f.object);
+  if (const PacketField* known = packet_field_of(f)) return packet_field_type(types_, *known);
+  if (const ContextField* known = context_field_of(f, probe_->context)) return type_of_context(unit_, known->type, probe_->context);
   if (is_pointer(object)) object = object->element;
   if (!object) return nullptr;
   if (object->kind == Kind::record) {

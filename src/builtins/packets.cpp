@@ -1,0 +1,145 @@
+// What network packets hold, and what packet hooks do with them.
+#include "base/diag/builtins.h"
+#include "base/diag/hooks.h"
+#include "builtins/rows.h"
+
+namespace awl {
+
+const PacketView* packet_view_of(const ast::Expr& object) {
+  if (auto* call = std::get_if<ast::Call>(&object.node)) return call->builtin && call->builtin->flags & BuiltinFlag::packet_view ? find_packet_view(call->name) : nullptr;
+  return nullptr;
+}
+
+const PacketField* packet_field_of(const ast::Field& field) {
+  const PacketView* view = packet_view_of(*field.object);
+  return view ? find_packet_field(*view, field.name) : nullptr;
+}
+
+const ContextField* context_field_of(const ast::Field& field, const Context& context) {
+  auto* call = std::get_if<ast::Call>(&field.object->node);
+  if (!call || !call->builtin || !(call->builtin->flags & BuiltinFlag::context_fields)) return nullptr;
+  for (const ContextField& known : context.fields)
+    if (known.name == field.name) return &known;
+  return nullptr;
+}
+
+Type packet_field_type(TypeTable& types, const PacketField& field) {
+  if (field.form == PacketField::Form::bytes) return types.array(types.integer(1, false), field.size);
+  if (field.bits == 0) return types.integer(field.size, false);
+  return types.integer(field.bits <= 8 ? 1 : field.bits <= 16 ? 2 : 4, false);
+}
+
+namespace {
+
+std::string kind_of(CallCheck& c) { return std::string(c.target().provider ? c.target().provider->name : ""); }
+
+void check_view(CallCheck& c) {
+  const PacketView* view = find_packet_view(c.call().name);
+  const auto& packet = c.context().packet;
+  if (!packet) c.diagnostics().report<Diag::packet_not_here>(c.expr().span, c.call().name, kind_of(c)).hint("packets are seen by the probes xdp and tc");
+  else if (view && view->link_layer && !packet->link_layer) c.diagnostics().report<Diag::packet_link_layer>(c.expr().span, kind_of(c), c.call().name);
+}
+
+Value lower_view(Emit& e, CallLower& c) { return e.compare(Compare::ne, c.packet_view(*find_packet_view(c.call().name)), e.null()); }
+
+void check_redirect(CallCheck& c) {
+  const Verdicts* verdicts = c.target().provider ? c.target().provider->verdicts : nullptr;
+  if (!verdicts || !verdicts->redirect) c.diagnostics().report<Diag::redirect_not_here>(c.expr().span, kind_of(c));
+}
+
+void check_skb(CallCheck& c) {
+  if (!c.context().skb) c.diagnostics().report<Diag::builtin_not_with>(c.expr().span, "skb", kind_of(c));
+}
+
+constexpr BuiltinFlag view_flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::packet_view;
+
+const Builtin rows[] = {
+    {.name = "eth",
+     .signature = "eth() -> bool",
+     .doc = "The Ethernet header of the packet: `eth.src`, `eth.dst`, `eth.proto` (h_source, h_dest, h_proto). True where the packet has one.",
+     .example = "xdp:lo { @[macaddr(eth.src)] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "vlan",
+     .signature = "vlan() -> bool",
+     .doc = "The outermost VLAN tag of the packet: `vlan.id`, `vlan.priority`, `vlan.dei`, `vlan.tci`, `vlan.proto` (what follows the tag).",
+     .example = "xdp:lo /vlan/ { @[vlan.id] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "ip",
+     .signature = "ip() -> bool",
+     .doc =
+         "The IPv4 header of the packet, behind VLAN tags: version, ihl, tos, tot_len, id, frag_off, ttl, protocol, check, saddr, daddr (or proto, src, dst). "
+         "Numbers are in the machine's order; addresses are kept as they lie in memory, for ntop().",
+     .example = "xdp:lo { @[ntop(ip.saddr)] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "ip6",
+     .signature = "ip6() -> bool",
+     .doc = "The IPv6 header of the packet, behind VLAN tags: version, tclass, flow_lbl, payload_len, nexthdr, hop_limit, saddr, daddr (or src, dst).",
+     .example = "xdp:lo { @[ntop(ip6.saddr)] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "tcp",
+     .signature = "tcp() -> bool",
+     .doc =
+         "The TCP header of the packet, behind the options of IPv4 and the extension headers of IPv6: source, dest (or sport, dport), seq, ack_seq, doff, flags, fin, syn, "
+         "rst, psh, ack, urg, ece, cwr, window, check, urg_ptr. False in fragments behind the first.",
+     .example = "xdp:lo /tcp && tcp.syn/ { @[tcp.dest] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "udp",
+     .signature = "udp() -> bool",
+     .doc = "The UDP header of the packet: source, dest (or sport, dport), len, check.",
+     .example = "xdp:lo /udp/ { @[udp.dest] = sum(udp.len); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "icmp",
+     .signature = "icmp() -> bool",
+     .doc = "The ICMP header of an IPv4 packet: type, code, checksum, id, sequence, mtu, gateway.",
+     .example = "xdp:lo /icmp/ { @[icmp.type, icmp.code] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "icmp6",
+     .signature = "icmp6() -> bool",
+     .doc = "The ICMPv6 header of an IPv6 packet: type, code, checksum, id, sequence, mtu.",
+     .example = "xdp:lo /icmp6/ { @[icmp6.type] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "pkt",
+     .signature = "pkt() -> bool",
+     .doc = "The packet as a whole: `pkt.len`, its bytes.",
+     .example = "xdp:lo { @ = hist(pkt.len); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "skb",
+     .signature = "skb() -> pointer",
+     .doc = "The packet as the kernel describes it to programs (struct __sk_buff): len, mark, priority, protocol, ifindex, hash ... mark, priority, queue_mapping, tc_index and tc_classid may be assigned to.",
+     .example = "tc:lo:ingress { @[skb.mark] = sum(skb.len); }",
+     .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::context_fields,
+     .infer = [](CallCheck& c) { return c.types().pointer(c.types().integer(8, false), AddressSpace::kernel); },
+     .check = check_skb,
+     .lower = [](Emit& e, CallLower&) { return e.resize(e.context(), 64, false); }},
+    {.name = "redirect",
+     .signature = "redirect(int ifindex) -> int64",
+     .doc = "Sends the packet out of another network interface: `return redirect(3)`.",
+     .example = "xdp:lo { @n = count(); }",
+     .flags = BuiltinFlag::unsafe | BuiltinFlag::needs_probe,
+     .check = check_redirect,
+     .lower = [](Emit& e, CallLower& c) { return e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},
+};
+
+}  // namespace
+
+std::span<const Builtin> packet_rows() { return rows; }
+
+}  // namespace awl
