@@ -43,7 +43,7 @@ void check_view(CallCheck& c) {
 Value lower_view(Emit& e, CallLower& c) { return e.compare(Compare::ne, c.packet_view(*find_packet_view(c.call().name)), e.null()); }
 
 void check_redirect(CallCheck& c) {
-  const Verdicts* verdicts = c.target().provider ? c.target().provider->verdicts : nullptr;
+  const Verdicts* verdicts = c.context().verdicts;
   if (!verdicts || !verdicts->redirect) c.diagnostics().report<Diag::redirect_not_here>(c.expr().span, kind_of(c));
 }
 

@@ -139,8 +139,8 @@ void Lowering::return_statement(const ast::Return& node) {
       Value v = number(*node.value, function_->result);
       return emit.leave(emit.width(v) == 64 ? v : emit.resize(v, 64, false));
     }
-  } else if (node.value && !function_ && instance.target.provider->verdicts) {
-    return emit.leave(verdict(*node.value, *instance.target.provider->verdicts));
+  } else if (node.value && !function_ && instance.context.verdicts) {
+    return emit.leave(verdict(*node.value, *instance.context.verdicts));
   } else if (node.value) {
     discard(*node.value);
   }

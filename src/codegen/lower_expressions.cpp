@@ -122,6 +122,7 @@ Value Lowering::cast(const ast::Expr& e, const ast::Cast& node) {
 Value Lowering::field_scalar(const ast::Expr& e) {
   if (const ContextField* field = context_field(e)) {
     Value v = access(field->access);
+    if (field->network_order) v = swap_bytes(emit, emit.resize(v, 16, false), 16);
     if (e.type->kind == Kind::boolean) return emit.resize(emit.resize(v, 8, false), 1, false);
     return emit.width(v) == bits_of(e.type) ? v : emit.resize(v, bits_of(e.type), false);
   }
@@ -193,7 +194,8 @@ Place Lowering::index_place(const ast::Index& node) {
 Place Lowering::place(const ast::Expr& e) {
   using namespace ast;
   if (const ContextField* field = context_field(e)) {
-    if (!is_scalar(e.type)) return access_place(field->access);
+    bool of_hook = context_field_of(std::get<Field>(e.node), instance.context) != nullptr;
+    if (!is_scalar(e.type)) return of_hook ? context_bytes(*field) : access_place(field->access);
   } else if (auto* node = std::get_if<Field>(&e.node)) {
     if (const PacketField* known = packet_field_of(*node); known && !is_scalar(e.type)) return packet_bytes(*packet_view_of(*node->object), *known);
     if (!is_pointer(node->object->type) && node->object->type->kind == Kind::record) {

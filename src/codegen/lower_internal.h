@@ -112,6 +112,7 @@ class Lowering {
   const ContextField* context_field(const ast::Expr& e);
   Value access(const Access& access);
   Place access_place(const Access& access);
+  Place context_bytes(const ContextField& field);
   Value function_address();
 
   // --- packets (lower_packet.cpp) ---

@@ -44,22 +44,26 @@ struct Row {
   uint32_t offset;
   uint32_t size;
   bool writable = false;
+  bool classifier = false;  // read by classifiers alone
+  bool classified = false;  // written by classifiers alone
 };
 #define AWL_SKB(field) #field, offsetof(__sk_buff, field), sizeof(__sk_buff::field)
 constexpr Row skb_rows[] = {
-    {AWL_SKB(len)},          {AWL_SKB(pkt_type)},        {AWL_SKB(mark), true},     {AWL_SKB(queue_mapping), true}, {AWL_SKB(protocol)},
+    {AWL_SKB(len)},          {AWL_SKB(pkt_type)},        {AWL_SKB(mark), true},     {AWL_SKB(queue_mapping), true, false, true}, {AWL_SKB(protocol)},
     {AWL_SKB(vlan_present)}, {AWL_SKB(vlan_tci)},        {AWL_SKB(vlan_proto)},     {AWL_SKB(priority), true},      {AWL_SKB(ingress_ifindex)},
-    {AWL_SKB(ifindex)},      {AWL_SKB(tc_index), true},  {AWL_SKB(hash)},           {AWL_SKB(tc_classid), true},    {AWL_SKB(napi_id)},
-    {AWL_SKB(wire_len)},     {AWL_SKB(gso_segs)},        {AWL_SKB(gso_size)},
+    {AWL_SKB(ifindex)},      {AWL_SKB(tc_index), true, true},  {AWL_SKB(hash)},           {AWL_SKB(tc_classid), true, true},    {AWL_SKB(napi_id)},
+    {AWL_SKB(wire_len), false, true},     {AWL_SKB(gso_segs)},        {AWL_SKB(gso_size)},
 };
 #undef AWL_SKB
 
 }  // namespace
 
-std::vector<ContextField> skb_fields() {
+std::vector<ContextField> skb_fields(bool cgroup) {
   std::vector<ContextField> fields;
-  for (const Row& row : skb_rows)
-    fields.push_back({.name = std::string(row.name), .type = CSpelling{"unsigned int", row.size, false}, .access = BytesAccess{.offset = row.offset, .size = row.size}, .writable = row.writable});
+  for (const Row& row : skb_rows) {
+    if (cgroup && row.classifier) continue;
+    fields.push_back({.name = std::string(row.name), .type = CSpelling{"unsigned int", row.size, false}, .access = BytesAccess{.offset = row.offset, .size = row.size}, .writable = row.writable && !(cgroup && row.classified)});
+  }
   return fields;
 }
 

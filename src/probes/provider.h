@@ -42,8 +42,9 @@ struct DataLocAccess { BytesAccess word; };             // u32 (length << 16 | o
 // For functions of programs, where the context is struct pt_regs:
 struct RegistersAccess { std::vector<uint32_t> offsets; };  // a value in memory form: 8 bytes of struct pt_regs at each offset, one behind the other
 struct StackAccess { uint32_t offset = 0; };            // at the traced program's stack pointer plus `offset`
+struct HelperTextAccess { uint32_t helper = 0, size = 0; };  // a string that a helper writes: helper(context, bytes, size, 0)
 struct FunctionIpAccess {};                             // address of the traced function (bpf_get_func_ip where there is, else from ip)
-using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess, RegistersAccess, StackAccess>;
+using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess, RegistersAccess, StackAccess, HelperTextAccess>;
 
 // The type of a context value: a type out of a program's debug information (`pointer`: the address of such a value), a BTF type id in the kernel's BTF (module: of that module's split BTF), or a C spelling as tracefs prints it.
 struct BtfTypeId { uint32_t id = 0; std::string module; };
@@ -59,7 +60,9 @@ struct ContextField {
   std::string name;
   ContextType type;
   Access access;
-  bool writable = false;  // of Context::fields: may be assigned to
+  // Of Context::fields:
+  bool writable = false;       // may be assigned to
+  bool network_order = false;  // a 16-bit number in network order in a word of 32 bits, read and written in the machine's order
 };
 
 // Where the packet is that a program sees (probes/packet.h has what can be read of it). Offsets are those of 32-bit words of the context.
@@ -87,6 +90,11 @@ struct Context {
   std::vector<ContextField> fields;      // ctx.NAME; where `skb` is set, skb.NAME too
   bool skb = false;                      // the context is struct __sk_buff
   std::optional<PacketSource> packet;
+  const struct Verdicts* verdicts = nullptr;  // instead of the kind's
+  struct Only {                          // the program runs only where a 32-bit word of the context has this value
+    uint32_t offset = 0, value = 0;
+  };
+  std::optional<Only> only;
 };
 
 // How the build side makes programs of an attach point that matches several targets.

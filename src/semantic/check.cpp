@@ -140,7 +140,7 @@ void Checker::return_statement(const ast::Stmt& s, const ast::Return& r) {
     return;
   }
   if (t && !number_type(unit_->types, t)) diagnostics_->report<Diag::return_type>(s.span, TypeTable::text(t));
-  else if (t && probe_->target.provider->verdicts) verdict(*r.value, *probe_->target.provider->verdicts);
+  else if (t && probe_->context.verdicts) verdict(*r.value, *probe_->context.verdicts);
 }
 
 // What a program decides is checked where it is known; what is not may be anything.

@@ -21,9 +21,9 @@ bool is_comparison(ast::BinaryOp op) { return op >= ast::BinaryOp::less && op <=
 bool is_logical(ast::BinaryOp op) { return op == ast::BinaryOp::logical_and || op == ast::BinaryOp::logical_or; }
 
 // A verdict of the probe's kind by name.
-std::optional<int64_t> find_verdict(const Provider* provider, std::string_view name) {
-  if (!provider || !provider->verdicts) return std::nullopt;
-  for (const Verdicts::Name& known : provider->verdicts->names)
+std::optional<int64_t> find_verdict(const Verdicts* verdicts, std::string_view name) {
+  if (!verdicts) return std::nullopt;
+  for (const Verdicts::Name& known : verdicts->names)
     if (known.name == name) return known.value;
   return std::nullopt;
 }
@@ -294,7 +294,7 @@ Type Inference::compute(Slot& slot) {
 }
 
 Type Inference::identifier(Slot& slot, const ast::Identifier& i) {
-  if (auto verdict = find_verdict(probe_->target.provider, i.name)) {
+  if (auto verdict = find_verdict(probe_->context.verdicts, i.name)) {
     slot->node = ast::Integer{static_cast<uint64_t>(*verdict), *verdict < 0};
     return types_.integer(8, true);
   }
