@@ -116,7 +116,7 @@ const Builtin rows[] = {
      .lower = lower_view},
     {.name = "pkt",
      .signature = "pkt() -> bool",
-     .doc = "The packet as a whole: `pkt.len`, its bytes.",
+     .doc = "The packet as a whole: `pkt.len`, and its bytes: `pkt[14:20]` are 20 bytes from offset 14 on, fewer where it ends before.",
      .example = "xdp:lo { @ = hist(pkt.len); }",
      .flags = view_flags,
      .check = check_view,

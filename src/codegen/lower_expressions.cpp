@@ -170,6 +170,7 @@ std::optional<uint64_t> Lowering::literal_of(const ast::Expr& e) {
 }
 
 Place Lowering::index_place(const ast::Index& node) {
+  if (node.length) return packet_part(*node.index, static_cast<uint32_t>(literal_of(*node.length).value_or(1)));
   Type object = node.object->type;
   if (object->kind == Kind::tuple) {
     Place base = place(*node.object);

@@ -32,6 +32,7 @@ class PacketLowering {
   void find(const std::set<PacketView::Kind>& used);
   Value view(const PacketView& view);  // its address, or null
   Value length();                      // 32 bits
+  void part(Value to, Value offset, uint32_t limit);  // up to `limit` bytes from an offset on, as a buffer
 
  private:
   static constexpr uint32_t sizeof_ip = 20, sizeof_ip6 = 40;
@@ -120,6 +121,7 @@ class Lowering {
   Value packet_view(const PacketView& view) { return packet_->view(view); }
   Value packet_scalar(const PacketView& view, const PacketField& field, Type type);
   Place packet_bytes(const PacketView& view, const PacketField& field);
+  Place packet_part(const ast::Expr& offset, uint32_t limit);
 
   // --- operators (lower_operators.cpp) ---
   Value binary(const ast::Expr& e, const ast::Binary& node);

@@ -56,6 +56,25 @@ Value PacketLowering::length() {
   return emit.resize(emit.binary(Op::sub, emit.resize(end_, 64, false), emit.resize(data_, 64, false)), 32, false);
 }
 
+void PacketLowering::part(Value to, Value offset, uint32_t limit) {
+  constexpr uint64_t longest = 0xffff;
+  Value all = emit.resize(length(), 64, false);
+  Value inside = emit.binary(Op::bit_and, emit.compare(Compare::ult, offset, all), emit.compare(Compare::ule, offset, emit.imm(longest)));
+  Value left = emit.opaque(emit.choose(inside, [&] { return emit.binary(Op::sub, all, offset); }, [&] { return emit.imm(0); }));
+  Value size = emit.choose(emit.compare(Compare::ult, left, emit.imm(limit)), [&] { return left; }, [&] { return emit.imm(limit); });
+  emit.store(to, emit.resize(size, 32, false));
+  emit.branch(emit.compare(Compare::ne, size, emit.imm(0)), [&] {
+    Value bytes = emit.offset(to, uint64_t{4});
+    if (source_.length) {
+      Value failed = emit.helper(BPF_FUNC_skb_load_bytes, {emit.context(), offset, bytes, size});
+      emit.branch(emit.compare(Compare::ne, failed, emit.imm(0)), [&] { emit.store(to, emit.imm(0, 32)); });
+    } else {
+      Value from = emit.offset(data_, emit.binary(Op::bit_and, emit.opaque(offset), emit.imm(longest)));
+      emit.helper(BPF_FUNC_probe_read_kernel, {bytes, size, from});
+    }
+  });
+}
+
 // Packets may lie in several pieces, of which programs see the first.
 void PacketLowering::pull() {
   Value start = emit.resize(emit.context_load(32, source_.data), 64, false), end = emit.resize(emit.context_load(32, source_.data_end), 64, false);
@@ -254,6 +273,13 @@ Value Lowering::packet_scalar(const PacketView& view, const PacketField& field, 
         return emit.width(v) == bits ? v : emit.resize(v, bits, false);
       },
       [&] { return emit.imm(0, bits); });
+}
+
+Place Lowering::packet_part(const ast::Expr& offset, uint32_t limit) {
+  Value made = memory(limit + 4);
+  emit.zero(made, limit + 4);
+  packet_->part(made, number64(offset), limit);
+  return {made, Memory::own};
 }
 
 Place Lowering::packet_bytes(const PacketView& view, const PacketField& field) {

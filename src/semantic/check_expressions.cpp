@@ -257,9 +257,20 @@ void Checker::tuple_field(const ast::Expr& e, const ast::TupleField& f) {
   else diagnostics_->report<Diag::no_fields>(e.span, std::to_string(f.index), TypeTable::text(object));
 }
 
+// `pkt[offset:length]`
+void Checker::part(const ast::Index& i) {
+  expr(*i.length);
+  const PacketView* view = packet_view_of(*i.object);
+  const ast::Integer* length = integer_literal(*i.length);
+  if (!view || view->kind != PacketView::Kind::whole) diagnostics_->report<Diag::part_object>(i.object->span).hint("write pkt[offset:length]");
+  else if (!length || length->value < 1 || length->value > unit_->config.max_strlen) diagnostics_->report<Diag::part_length>(i.length->span, unit_->config.max_strlen);
+  else if (i.index->type && (!number_type(unit_->types, i.index->type) || is_pointer(i.index->type))) diagnostics_->report<Diag::index_type>(i.index->span, TypeTable::text(i.index->type));
+}
+
 void Checker::index(const ast::Expr& e, const ast::Index& i) {
   expr(*i.object);
   expr(*i.index);
+  if (i.length) return part(i);
   Type object = i.object->type, index = i.index->type;
   if (!object || !index) return;
   const ast::Integer* literal = integer_literal(*i.index);

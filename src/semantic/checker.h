@@ -43,6 +43,7 @@ class Checker {
   bool special_field(const ast::Expr& e, const ast::Field& f);
   void tuple_field(const ast::Expr& e, const ast::TupleField& f);
   void index(const ast::Expr& e, const ast::Index& i);
+  void part(const ast::Index& i);
   void type_name(const ast::TypeName& name, Type resolved);
   void size_of(const ast::SizeOf& s);
   void offset_of(const ast::Expr& e, const ast::OffsetOf& o);

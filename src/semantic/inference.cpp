@@ -500,6 +500,12 @@ Type Inference::tuple_field(ast::TupleField& f) {
 Type Inference::index(ast::Index& i) {
   Type object = expr(i.object);
   expr(i.index);
+  if (i.length) {
+    expr(i.length);
+    const ast::Integer* length = integer_literal(*i.length);
+    bool possible = packet_view_of(*i.object) && length && length->value >= 1 && length->value <= unit_.config.max_strlen;
+    return possible ? types_.buffer(static_cast<uint32_t>(length->value)) : nullptr;
+  }
   if (!object) return nullptr;
   switch (object->kind) {
     case Kind::array: return member_type(object->element, *i.object);

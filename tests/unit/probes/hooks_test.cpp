@@ -40,8 +40,10 @@ TEST(Hooks, List) {
 
 TEST(Packet, FieldsLieWithinTheirHeader) {
   for (const PacketView& view : packet_views())
-    for (const PacketField& field : view.fields)
-      if (field.form != PacketField::Form::length) EXPECT_LE(field.offset + field.size, view.size) << view.name << "." << field.name;
+    for (const PacketField& field : view.fields) {
+      if (field.form == PacketField::Form::length) continue;
+      EXPECT_LE(field.offset + field.size, view.size) << view.name << "." << field.name;
+    }
 }
 
 }  // namespace
