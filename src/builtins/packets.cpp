@@ -132,7 +132,7 @@ const Builtin rows[] = {
     {.name = "redirect",
      .signature = "redirect(int ifindex) -> int64",
      .doc = "Sends the packet out of another network interface: `return redirect(3)`.",
-     .example = "xdp:lo { @n = count(); }",
+     .example = "xdp:lo /udp.dport == 9/ { return redirect(2); }",
      .flags = BuiltinFlag::unsafe | BuiltinFlag::needs_probe,
      .check = check_redirect,
      .lower = [](Emit& e, CallLower& c) { return e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},

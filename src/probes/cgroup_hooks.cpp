@@ -164,7 +164,7 @@ Result<Context> context(const Target& target, Host&) {
   if (choice && choice->event != 0) made.only = Context::Only{offsetof(bpf_sock_ops, op), choice->event};
   if (!row.packet) return made;
   made.skb = true;
-  made.fields = skb_fields(true);
+  made.fields = skb_fields(SkbUser::cgroup);
   made.packet = PacketSource{.link_layer = false, .data = offsetof(__sk_buff, data), .data_end = offsetof(__sk_buff, data_end), .length = offsetof(__sk_buff, len), .protocol = offsetof(__sk_buff, protocol)};
   return made;
 }

@@ -2,8 +2,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,6 +65,20 @@ Result<Link> attach_tc(int program, int index, bool ingress, const std::string& 
   return attach_classic(program, index, ingress, what);
 }
 
+// A socket that sees what the interface takes in and sends. The program's answer, how many bytes to keep, is 0: nothing is queued.
+Result<Link> attach_socket(int program, int index, const std::string& what) {
+  const int seen = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (seen < 0) return cannot_attach(errno, what);
+  sockaddr_ll place{};
+  place.sll_family = AF_PACKET;
+  place.sll_protocol = htons(ETH_P_ALL);
+  place.sll_ifindex = index;
+  if (setsockopt(seen, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof program) == 0 && bind(seen, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0) return closing(seen);
+  const int code = errno;
+  close(seen);
+  return cannot_attach(code, what);
+}
+
 }  // namespace
 
 Result<Link> LinuxHost::attach_interface(int program, InterfaceHook hook, const std::string& interface) {
@@ -74,6 +92,7 @@ Result<Link> LinuxHost::attach_interface(int program, InterfaceHook hook, const 
     case InterfaceHook::xdp_native: return attach_xdp(program, number, XDP_FLAGS_DRV_MODE, what);
     case InterfaceHook::tc_ingress: return attach_tc(program, number, true, what);
     case InterfaceHook::tc_egress: return attach_tc(program, number, false, what);
+    case InterfaceHook::socket: return attach_socket(program, number, what);
   }
   return fail(EINVAL, "cannot attach to {}", what);
 }
@@ -96,6 +115,27 @@ Result<Link> LinuxHost::attach_cgroup(int program, uint32_t type, const std::str
   const int code = errno;
   close(folder);
   if (link < 0) return cannot_attach(code, "cgroup " + path);
+  return closing(link);
+}
+
+Result<Link> LinuxHost::attach_network_namespace(int program, uint32_t type, const std::string& path) {
+  const int space = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (space < 0) return fail(errno, "cannot open the network namespace '{}'", path);
+  const int link = bpf_link_create(program, space, static_cast<bpf_attach_type>(type), nullptr);
+  const int code = errno;
+  close(space);
+  if (link < 0) return cannot_attach(code, "network namespace " + path);
+  return closing(link);
+}
+
+Result<Link> LinuxHost::attach_netfilter(int program, uint32_t family, uint32_t hook, int32_t priority) {
+  LIBBPF_OPTS(bpf_link_create_opts, options);
+  options.netfilter.pf = family;
+  options.netfilter.hooknum = hook;
+  options.netfilter.priority = priority;
+  const int link = bpf_link_create(program, 0, BPF_NETFILTER, &options);
+  if (link < 0 && errno == EINVAL) return fail_text(EINVAL, "cannot attach to a hook of netfilter", "kernels have those from 6.4 on; each priority (the last part) is taken by one program");
+  if (link < 0) return cannot_attach(errno, "a hook of netfilter");
   return closing(link);
 }
 

@@ -51,18 +51,19 @@ struct Row {
 constexpr Row skb_rows[] = {
     {AWL_SKB(len)},          {AWL_SKB(pkt_type)},        {AWL_SKB(mark), true},     {AWL_SKB(queue_mapping), true, false, true}, {AWL_SKB(protocol)},
     {AWL_SKB(vlan_present)}, {AWL_SKB(vlan_tci)},        {AWL_SKB(vlan_proto)},     {AWL_SKB(priority), true},      {AWL_SKB(ingress_ifindex)},
-    {AWL_SKB(ifindex)},      {AWL_SKB(tc_index), true, true},  {AWL_SKB(hash)},           {AWL_SKB(tc_classid), true, true},    {AWL_SKB(napi_id)},
+    {AWL_SKB(ifindex)},      {AWL_SKB(tc_index), true, true, true},  {AWL_SKB(hash)},           {AWL_SKB(tc_classid), true, true},    {AWL_SKB(napi_id)},
     {AWL_SKB(wire_len), false, true},     {AWL_SKB(gso_segs)},        {AWL_SKB(gso_size)},
 };
 #undef AWL_SKB
 
 }  // namespace
 
-std::vector<ContextField> skb_fields(bool cgroup) {
+std::vector<ContextField> skb_fields(SkbUser user) {
   std::vector<ContextField> fields;
   for (const Row& row : skb_rows) {
-    if (cgroup && row.classifier) continue;
-    fields.push_back({.name = std::string(row.name), .type = CSpelling{"unsigned int", row.size, false}, .access = BytesAccess{.offset = row.offset, .size = row.size}, .writable = row.writable && !(cgroup && row.classified)});
+    const bool classifier = user == SkbUser::classifier;
+    if (!classifier && row.classifier) continue;
+    fields.push_back({.name = std::string(row.name), .type = CSpelling{"unsigned int", row.size, false}, .access = BytesAccess{.offset = row.offset, .size = row.size}, .writable = row.writable && user != SkbUser::socket && (classifier || !row.classified)});
   }
   return fields;
 }

@@ -55,6 +55,8 @@ class LinuxHost final : public Host {
   Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) override;
   Result<Link> attach_interface(int program, InterfaceHook hook, const std::string& interface) override;
   Result<Link> attach_cgroup(int program, uint32_t type, const std::string& path) override;
+  Result<Link> attach_network_namespace(int program, uint32_t type, const std::string& path) override;
+  Result<Link> attach_netfilter(int program, uint32_t family, uint32_t hook, int32_t priority) override;
   std::vector<int> online_cpus() override;
   Result<std::vector<std::string>> interfaces() override;
   Result<std::string> cgroup_root() override;

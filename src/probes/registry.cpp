@@ -15,6 +15,7 @@ constexpr const Provider* all[] = {
     &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
     &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,
     &xdp_provider,           &tc_provider,        &lsm_provider,       &fmod_ret_provider,
+    &socket_filter_provider, &sk_lookup_provider, &netfilter_provider,
     // cgroups
     &cgroup_providers[0], &cgroup_providers[1], &cgroup_providers[2], &cgroup_providers[3], &cgroup_providers[4], &cgroup_providers[5],
     &cgroup_providers[6], &cgroup_providers[7], &cgroup_providers[8], &cgroup_providers[9], &cgroup_providers[10], &cgroup_providers[11],

@@ -42,7 +42,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
 
 Result<Context> context(const Target&, Host&) {
   Context made;
-  made.fields = skb_fields();
+  made.fields = skb_fields(SkbUser::classifier);
   made.skb = true;
   made.packet = PacketSource{.data = offsetof(__sk_buff, data),
                              .data_end = offsetof(__sk_buff, data_end),

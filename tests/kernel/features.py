@@ -79,6 +79,8 @@ FEATURES = {
     "fentry": lambda: reads(TRACING / "available_filter_functions", "the kernel cannot trace functions with ftrace"),
     "veth": lambda: None if shutil.which("ip") and shutil.which("nsenter") and can_make_veth() else "no pairs of virtual interfaces can be made",
     "lsm": lambda: FEATURES["fentry"]() or security_module_bpf(),
+    "sk_lookup": lambda: kernel_symbol("netns_bpf_link_create", "programs cannot look up sockets"),
+    "netfilter": lambda: kernel_symbol("bpf_nf_link_attach", "the kernel has no netfilter hooks for programs"),
     "tcx": lambda: kernel_symbol("tcx_prog_attach", "the kernel has no tcx links"),
     "no_tcx": lambda: None if FEATURES["tcx"]() else "the kernel has tcx links",
     "btf": lambda: exists("/sys/kernel/btf/vmlinux", "the kernel has no BTF"),
