@@ -265,8 +265,19 @@ void Lowering::discard(const ast::Expr& e) {
   }
 }
 
+// An address as the prefix of all its bits.
+void Lowering::address_into_prefix(const ast::Expr& e, Value prefix) {
+  emit.store(prefix, emit.imm(128, 32));
+  if (!is_integer(e.type) && e.type->size >= 16) return emit.copy(emit.offset(prefix, uint64_t{4}), address(e), 16);
+  emit.zero(emit.offset(prefix, uint64_t{4}), 8);
+  emit.store(prefix, emit.imm(0xffff0000, 32), 12);
+  Value four = is_integer(e.type) ? emit.resize(scalar(e), 32, false) : emit.load(address(e), 32);
+  emit.store(prefix, four, 16);
+}
+
 void Lowering::into(const ast::Expr& e, Type to, Value to_address, bool pad) {
   using namespace ast;
+  if (to->kind == Kind::cidr && e.type->kind != Kind::cidr) return address_into_prefix(e, to_address);
   if (is_scalar(to)) {
     store_scalar(to_address, number(e, to), to);
     return;

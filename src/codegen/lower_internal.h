@@ -92,6 +92,7 @@ class Lowering {
   Value bit_field(Place from, Type structure, const Member& member, Type type);
   Value index_scalar(const ast::Expr& e, const ast::Index& node);
   Place index_place(const ast::Index& node);
+  void address_into_prefix(const ast::Expr& e, Value prefix);
   void zero_gaps(Type tuple, Value at);
   void arguments_into(Type to, Value to_address);
   static std::optional<uint64_t> literal_of(const ast::Expr& e);

@@ -29,10 +29,10 @@ bool leaves(const ast::Stmt& s) {
 bool is_percpu(Type value) { return is_aggregation(value); }
 
 void check_declarations(Unit& unit, Diagnostics& diagnostics) {
-  static constexpr std::string_view valid[] = {"hash", "lruhash", "percpuhash", "percpulruhash"};
+  static constexpr std::string_view valid[] = {"hash", "lruhash", "percpuhash", "percpulruhash", prefix_map_type};
   for (const ast::MapDeclaration& declaration : unit.script.maps) {
     if (std::ranges::find(valid, declaration.map_type) == std::end(valid)) {
-      diagnostics.report<Diag::map_type>(declaration.span, declaration.map_type).hint("Valid map types: percpulruhash, percpuhash, lruhash, hash");
+      diagnostics.report<Diag::map_type>(declaration.span, declaration.map_type).hint("Valid map types: percpulruhash, percpuhash, lruhash, hash, lpmtrie");
       continue;
     }
     MapInfo& map = unit.maps[declaration.name];
@@ -42,6 +42,7 @@ void check_declarations(Unit& unit, Diagnostics& diagnostics) {
       continue;
     }
     map.declared_type = declaration.map_type;
+    if (declaration.map_type == prefix_map_type && !map.keyed) diagnostics.report<Diag::prefix_map_key>(map.first_use, declaration.name).hint(fmt::format("write {}[cidr(\"10.0.0.0/8\")], or look up {}[ip.saddr]", declaration.name, declaration.name));
     map.declared_entries = declaration.max_entries;
     bool declared_percpu = declaration.map_type.starts_with("percpu");
     if (map.value_span && declared_percpu != is_percpu(map.value))
@@ -206,6 +207,7 @@ void Checker::for_map(const ast::ForMap& f) {
     const MapInfo& info = found->second;
     if (!info.value_span) diagnostics_->report<Diag::undefined_map>(f.map->span, map->name);
     else if (!info.keyed) diagnostics_->report<Diag::loop_scalar>(f.map->span, map->name);
+    else if (info.key && info.key->kind == Kind::cidr) diagnostics_->report<Diag::prefix_map_loop>(f.map->span, map->name);
     else if (is_aggregation(info.value) && !number_type(unit_->types, info.value)) diagnostics_->report<Diag::loop_type>(f.map->span, TypeTable::text(info.value));
   }
   ++for_loops_;

@@ -105,10 +105,19 @@ void Inference::grow_map(MapInfo& map, const ast::Expr* value, Type type, Span p
   set(map.value, growing.result(types_));
 }
 
+// Whether keys are prefixes of addresses, whatever they are looked up with.
+bool Inference::is_prefix_map(const std::string& name) const {
+  return std::ranges::any_of(unit_.script.maps, [&](const ast::MapDeclaration& d) { return d.name == name && d.map_type == prefix_map_type; });
+}
+
 void Inference::grow_key(MapInfo& map, const ast::Expr& key, Span place) {
   Type type = key.type;
   if (type && is_aggregation(type)) type = number_type(types_, type);
   if (!type || type->kind == Kind::none) return;
+  if (is_prefix_map(map.name)) {
+    if (!map.key_span) map.key_span = place;
+    return set(map.key, types_.simple(Kind::cidr));
+  }
   if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
   GrowingType& growing = growing_[&map.key];
   if (growing.add(types_, &key, type) && !map.key_span) map.key_span = place;
