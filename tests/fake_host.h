@@ -37,6 +37,7 @@ class FakeHost : public Host {
   std::set<Feature> features{Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch, Feature::large_keys, Feature::percpu_lookup};
   std::string tracefs_path = "/sys/kernel/tracing";   // empty: not mounted
   std::vector<int> cpus{0, 1};
+  std::vector<std::string> links{"eth0", "lo"};       // network interfaces
   std::string refuse;                                 // attachments whose text contains it fail with EINVAL
 
   // --- what the test looks at ---
@@ -161,7 +162,16 @@ class FakeHost : public Host {
     for (int cpu : on) text += fmt::format(" {}", cpu);
     return attach(text);
   }
+  Result<Link> attach_interface(int, InterfaceHook hook, const std::string& interface) override {
+    static constexpr std::string_view hooks[] = {"xdp", "xdp generic", "xdp native", "tc ingress", "tc egress", "socket"};
+    return attach(fmt::format("{} {}", hooks[static_cast<size_t>(hook)], interface));
+  }
+  Result<Link> attach_cgroup(int, uint32_t type, const std::string& path) override { return attach(fmt::format("cgroup {} type {}", path, type)); }
+  Result<Link> attach_network_namespace(int, uint32_t type, const std::string& path) override { return attach(fmt::format("network namespace {} type {}", path, type)); }
+  Result<Link> attach_netfilter(int, uint32_t family, uint32_t hook, int32_t priority) override { return attach(fmt::format("netfilter {} hook {} priority {}", family, hook, priority)); }
   std::vector<int> online_cpus() override { return cpus; }
+  Result<std::vector<std::string>> interfaces() override { return links; }
+  Result<std::string> cgroup_root() override { return "/sys/fs/cgroup"; }
 
  private:
   Result<Link> attach(std::string line) {

@@ -11,7 +11,7 @@ namespace awl::artifact {
 inline constexpr auto kind_names = std::to_array<std::string_view>(
     {"none",      "boolean", "integer", "pointer", "enumeration", "string", "buffer",  "array",     "tuple",    "record",
      "structure", "kstack",  "ustack",  "ksym",    "usym",        "inet",   "macaddr", "timestamp", "username", "cgroup_path",
-     "probe",     "count",   "sum",     "min",     "max",         "avg",    "stats",   "hist",      "lhist",    "tseries"});
+     "probe",     "cidr",    "count",   "sum",     "min",     "max",         "avg",    "stats",   "hist",      "lhist",    "tseries"});
 static_assert(kind_names.size() == static_cast<size_t>(Kind::tseries) + 1);
 
 inline constexpr auto stack_mode_names = std::to_array<std::string_view>({"bpftrace", "perf", "raw", "build_id"});

@@ -29,6 +29,7 @@ enum class Kind : uint8_t {
   username,   // u64 uid
   cgroup_path,  // u64 cgroup id, u64 index into Meta::strings of the filter
   probe,      // u64 index into the names of the running programs' targets (see Program::first_target): prints as text
+  cidr,       // u32 bits of the prefix, 16 bytes of address: IPv4 in ::ffff:0:0/96, so its prefixes are 96 bits longer
   // aggregations: only as a map's value
   count,  // u64
   sum,    // u64 total, u64 updates

@@ -40,6 +40,7 @@ uint64_t least_size(const Type& type) {
     case Kind::stats:
       return 16;
     case Kind::inet:
+    case Kind::cidr:
       return 20;
     case Kind::macaddr:
       return 6;

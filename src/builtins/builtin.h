@@ -10,6 +10,7 @@
 #include "base/diagnostics.h"
 #include "builtins/emit.h"
 #include "parser/ast.h"
+#include "probes/packet.h"
 #include "probes/provider.h"
 #include "types/settings.h"
 #include "types/type.h"
@@ -92,6 +93,7 @@ class CallLower {
   // Sets the variable that argument `variable` names to the element's value if there is one. 1 bit: whether there is.
   virtual Value find_into(size_t map, size_t key, size_t variable) = 0;
   virtual Value count_elements(size_t map) = 0;  // 64 bits; none for a map without keys
+  virtual Value packet_view(const PacketView& view) = 0;  // its address, null where the packet does not have it
   // Whether the memory of the result must have no undefined bytes behind the end of a string (it is a key or a map's value).
   virtual bool padded() = 0;
   // For map rows: the current element's value slot of the assignment target (aggregation functions), made when absent; null check done.
@@ -112,6 +114,9 @@ enum class BuiltinFlag : uint16_t {
   late = 1024,         // constant() only where a value is asked for when compiling; elsewhere the call stays and is answered when the program runs
   asks_types = 512,    // constant() looks at types: it is asked when they have settled
   per_match = 2048,     // depends on the match at hand: a program made for several matches is split
+  packet_view = 4096,   // part of the packet, `tcp`: true where the packet has it; its fields are those of the view of that name (probes/packet.h)
+  context_fields = 8192,  // `ctx`, `skb`: its fields are Context::fields
+  task = 16384,         // about the current task: not where programs run for none
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
 constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
@@ -156,6 +161,12 @@ class PlanCall {
   virtual void lay_out_key(size_t arg) = 0;                // the key of a map element argument, in the map's key type, as the payload
   virtual void lay_out(size_t first_arg) = 0;              // args from first_arg on into the site's payload (default for async rows: 0)
 };
+
+// The rows behind a field that is no member of a structure: of the packet (`tcp.dest`), of the context (`skb.mark`). Null for other fields.
+const PacketView* packet_view_of(const ast::Expr& object);
+const PacketField* packet_field_of(const ast::Field& field);
+const ContextField* context_field_of(const ast::Field& field, const Context& context);
+Type packet_field_type(TypeTable& types, const PacketField& field);
 
 std::span<const Builtin* const> builtins();       // sorted by name
 // The rows by what they are about, for documentation.

@@ -214,9 +214,9 @@ const Builtin rows[] = {
      }},
     {.name = "ctx",
      .signature = "ctx() -> pointer",
-     .doc = "The raw context of the probe.",
+     .doc = "The raw context of the probe; the context of packet and cgroup hooks has fields: `ctx.ifindex`.",
      .example = "profile:hz:99 { print(ctx) }",
-     .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe,
+     .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::context_fields,
      .infer = [](CallCheck& c) { return c.types().pointer(c.types().integer(8, false), AddressSpace::kernel); },
      .check = [](CallCheck& c) {
        if (c.target().provider && (c.target().provider->runs_on_start || c.target().provider->runs_at_end))

@@ -13,4 +13,13 @@ Value Emit::field_fact(Type, const Member& member, FieldFact fact) {
   }
 }
 
+Value swap_bytes(Emit& e, Value v, unsigned bits) {
+  Value result = e.imm(0, bits);
+  for (unsigned from = 0; from < bits; from += 8) {
+    Value byte = e.binary(Op::bit_and, e.binary(Op::lshr, v, e.imm(from, bits)), e.imm(0xff, bits));
+    result = e.binary(Op::bit_or, result, e.binary(Op::shl, byte, e.imm(bits - 8 - from, bits)));
+  }
+  return result;
+}
+
 }  // namespace awl

@@ -76,6 +76,7 @@ class Emit {
   virtual Value context() = 0;
   virtual Value context_load(unsigned bits, uint32_t offset) = 0;  // from the context: kept as one instruction with a constant offset
   virtual Value context_load(unsigned bits, const BytesAccess& at) = 0;  // relocated
+  virtual void context_store(uint32_t offset, Value v) = 0;
 
   // Index of the match that the program runs for (per_target programs): bpf_get_attach_cookie, or artifact::cookie_placeholder
   // where the feature parameter `attach_cookie` (index into Meta::params) is 0.
@@ -137,5 +138,8 @@ class Emit {
   // --- place: source line of what follows, for .BTF.ext ---
   virtual void at(Span span) = 0;
 };
+
+// The bytes of an integer of `bits` in reverse order: shifts of which the optimiser makes one instruction.
+Value swap_bytes(Emit& e, Value v, unsigned bits);
 
 }  // namespace awl

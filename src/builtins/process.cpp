@@ -90,7 +90,7 @@ const Builtin rows[] = {
      .signature = "pid(mode namespace = curr_ns) -> uint32",
      .doc = "Process id (thread group id) of the current task, in the tracer's pid namespace or, with `init`, the initial one.",
      .example = "begin { print(pid) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .check = check_namespace,
      .plan = plan_namespace,
      .lower = [](Emit& e, CallLower& c) { return lower_id(e, c, false); }},
@@ -98,7 +98,7 @@ const Builtin rows[] = {
      .signature = "tid(mode namespace = curr_ns) -> uint32",
      .doc = "Thread id of the current task, in the tracer's pid namespace or, with `init`, the initial one.",
      .example = "begin { print(tid) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .check = check_namespace,
      .plan = plan_namespace,
      .lower = [](Emit& e, CallLower& c) { return lower_id(e, c, true); }},
@@ -106,7 +106,7 @@ const Builtin rows[] = {
      .signature = "uid() -> uint64",
      .doc = "User id of the current task, in the initial user namespace.",
      .example = "begin { print(uid) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .lower = [](Emit& e, CallLower&) {
        return e.resize(e.resize(e.helper(BPF_FUNC_get_current_uid_gid, {}, Effect::pure), 32, false), 64, false);
      }},
@@ -114,13 +114,13 @@ const Builtin rows[] = {
      .signature = "gid() -> uint64",
      .doc = "Group id of the current task, in the initial user namespace.",
      .example = "begin { print(gid) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .lower = [](Emit& e, CallLower&) { return e.binary(Op::lshr, e.helper(BPF_FUNC_get_current_uid_gid, {}, Effect::pure), e.imm(32)); }},
     {.name = "username",
      .signature = "username() -> username",
      .doc = "Login name of the current task's user; looked up when printed.",
      .example = "begin { print(username) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .infer = [](CallCheck& c) { return c.types().simple(Kind::username); },
      .lower = [](Emit& e, CallLower&) {
        return e.resize(e.resize(e.helper(BPF_FUNC_get_current_uid_gid, {}, Effect::pure), 32, false), 64, false);
@@ -129,7 +129,7 @@ const Builtin rows[] = {
      .signature = "comm(int pid = current) -> string[16]",
      .doc = "Name of the current thread, or of the thread with an id (in the initial pid namespace); \"\" with a warning if there is none.",
      .example = "interval:s:1 { printf(\"%s %s\\n\", comm, comm(1)) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .infer = [](CallCheck& c) { return c.types().string(16); },
      .check = check_comm,
      .plan =
@@ -143,7 +143,7 @@ const Builtin rows[] = {
      .signature = "curtask() -> struct task_struct *",
      .doc = "The current task; its fields can be read directly: `curtask.comm`.",
      .example = "begin { print(curtask) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .infer = [](CallCheck& c) {
        Type task = c.types().find_structure("task_struct");
        return c.types().pointer(task ? task : c.types().none(), AddressSpace::kernel);
@@ -172,7 +172,7 @@ const Builtin rows[] = {
      .signature = "cgroup() -> uint64",
      .doc = "Id of the current task's cgroup (version 2).",
      .example = "begin { print(cgroup) }",
-     .flags = BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable,
      .lower = [](Emit& e, CallLower&) { return e.helper(BPF_FUNC_get_current_cgroup_id, {}, Effect::pure); }},
     {.name = "rand",
      .signature = "rand() -> uint64",

@@ -147,16 +147,6 @@ void lower_path(Emit& e, CallLower& c) {
   e.branch(e.compare(Compare::slt, length, e.imm(0)), failed, {}, false);
 }
 
-// Swaps the bytes of an integer of `bits` by shifts; the optimiser makes one instruction of it.
-Value swap_bytes(Emit& e, Value v, unsigned bits) {
-  Value result = e.imm(0, bits);
-  for (unsigned from = 0; from < bits; from += 8) {
-    Value byte = e.binary(Op::bit_and, e.binary(Op::lshr, v, e.imm(from, bits)), e.imm(0xff, bits));
-    result = e.binary(Op::bit_or, result, e.binary(Op::shl, byte, e.imm(bits - 8 - from, bits)));
-  }
-  return result;
-}
-
 const Builtin rows[] = {
     {.name = "str",
      .signature = "str(pointer|int|string address, int length = max) -> string",

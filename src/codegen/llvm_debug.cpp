@@ -135,6 +135,7 @@ llvm::DIType* Debug::value(const artifact::Type& type) {
     case Kind::ustack:
       return stack(type);
     case Kind::usym: return structure("", {{"address", integer(8, false), 0, 64}, {"pid", u32, 64, 32}, {"zero", u32, 96, 32}}, type.size);
+    case Kind::cidr: return structure("", {{"bits", u32, 0, 32}, {"address", array(byte, 1, 16), 32, 128}}, type.size);
     case Kind::inet: return structure("", {{"family", u32, 0, 32}, {"address", array(byte, 1, 16), 32, 128}}, type.size);
     case Kind::timestamp: return structure("", {{"ns", integer(8, false), 0, 64}, {"format", u32, 64, 32}, {"clock", u32, 96, 32}}, type.size);
     case Kind::ksym:

@@ -11,7 +11,7 @@
 
 namespace awl::codegen {
 
-LlvmEmit::LlvmEmit(Object& object, size_t program, const std::string& section, Span place)
+LlvmEmit::LlvmEmit(Object& object, size_t program, const std::string& section, Span place, int64_t usual)
     : object_(object), program_(program), context_(object.context), ir_(context_), place_(place) {
   llvm::FunctionType* type = llvm::FunctionType::get(ir_.getInt32Ty(), {ir_.getPtrTy()}, false);
   function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, object.meta.programs.at(program).elf_name, object.module);
@@ -29,7 +29,8 @@ LlvmEmit::LlvmEmit(Object& object, size_t program, const std::string& section, S
   ir_.SetInsertPoint(entry_);
   ir_.CreateBr(body);
   result_ = stack(4, 4);
-  llvm::IRBuilder<>(entry_->getTerminator()).CreateStore(ir_.getInt32(0), result_);
+  usual_result_ = ir_.getInt32(static_cast<uint32_t>(usual));
+  llvm::IRBuilder<>(entry_->getTerminator()).CreateStore(usual_result_, result_);
   ir_.SetInsertPoint(end);
   ir_.CreateRet(ir_.CreateLoad(ir_.getInt32Ty(), result_));
   end->eraseFromParent();
@@ -261,6 +262,15 @@ Value LlvmEmit::context_load(unsigned bits, const BytesAccess& at) {
   llvm::Function* keep = llvm::Intrinsic::getDeclaration(&object_.module, llvm::Intrinsic::bpf_passthrough, {ir_.getPtrTy(), ir_.getPtrTy()});
   llvm::Value* kept = ir_.CreateCall(keep, {ir_.getInt32(relocation), address});
   return wrap(ir_.CreateAlignedLoad(integer(bits), kept, llvm::Align(bits / 8)));
+}
+
+void LlvmEmit::context_store(uint32_t offset, Value v) {
+  llvm::Value* value = number(v);
+  llvm::Function* store = llvm::Intrinsic::getDeclaration(&object_.module, llvm::Intrinsic::bpf_getelementptr_and_store, {value->getType()});
+  unsigned align = llvm::Log2_32(value->getType()->getIntegerBitWidth() / 8);
+  llvm::CallInst* call = ir_.CreateCall(store, {value, context_argument_, ir_.getInt1(false), ir_.getInt8(0), ir_.getInt8(llvm::SyncScope::System), ir_.getInt8(static_cast<uint8_t>(align)), ir_.getInt1(true), ir_.getInt64(offset)});
+  call->addParamAttr(1, llvm::Attribute::get(context_, llvm::Attribute::ElementType, ir_.getInt8Ty()));
+  call->setDoesNotThrow();
 }
 
 Value LlvmEmit::cookie(uint32_t feature_param) {

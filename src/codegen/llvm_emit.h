@@ -13,7 +13,8 @@ namespace awl::codegen {
 class LlvmEmit final : public Emit {
  public:
   // Begins the function of meta.programs[program].
-  LlvmEmit(Object& object, size_t program, const std::string& section, Span place);
+  // Without another value the program returns `usual`.
+  LlvmEmit(Object& object, size_t program, const std::string& section, Span place, int64_t usual);
   // Ends it. Fails when it needs more scratch memory than the kernel can give.
   Result<> finish();
 
@@ -50,6 +51,7 @@ class LlvmEmit final : public Emit {
   Value context() override;
   Value context_load(unsigned bits, uint32_t offset) override;
   Value context_load(unsigned bits, const BytesAccess& at) override;
+  void context_store(uint32_t offset, Value v) override;
   Value cookie(uint32_t feature_param) override;
 
   Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect) override;
@@ -164,7 +166,7 @@ class LlvmEmit final : public Emit {
   std::map<std::string, Subprogram, std::less<>> subprograms_;
   uint32_t callbacks_ = 0, parts_ = 0;
   std::map<const llvm::BasicBlock*, llvm::BasicBlock*> iterator_starts_;  // first block of a loop with an iterator -> the block before the iterator is made
-  llvm::ConstantInt* usual_result_ = nullptr;  // for a run that finds no scratch area
+  llvm::ConstantInt* usual_result_ = nullptr;  // also for a run that finds no scratch area
 };
 
 }  // namespace awl::codegen

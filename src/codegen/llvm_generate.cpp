@@ -24,7 +24,8 @@ Result<CodegenOutput> attempt(const Unit& unit, const CodegenOptions& options, c
   object.module.setDataLayout(target->createDataLayout());
   for (size_t i = 0; i < unit.probes.size(); ++i) {
     const Target& at = unit.probes[i].target;
-    LlvmEmit emit(object, i, at.provider->section(at), unit.probes[i].span);
+    const Verdicts* verdicts = unit.probes[i].context.verdicts;
+    LlvmEmit emit(object, i, at.provider->section(at), unit.probes[i].span, verdicts ? verdicts->usual : 0);
     lower(i, emit);
     AWL_CHECK(emit.finish());
   }

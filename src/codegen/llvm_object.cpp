@@ -25,6 +25,7 @@ struct Object::MapShape {
   uint32_t max_entries = 1;
   llvm::DIType* key = nullptr;
   llvm::DIType* value = nullptr;
+  uint32_t flags = 0;
 };
 
 Object::Object(const Unit& u, StackLimits stack_limits)
@@ -52,6 +53,7 @@ llvm::GlobalVariable* Object::make_global(const std::string& name, llvm::Constan
 llvm::GlobalVariable* Object::make_map(const std::string& name, const MapShape& shape) {
   auto number = [&](uint64_t n) { return debug.pointer(debug.array(debug.integer(4, true), 4, n)); };
   std::vector<DebugMember> members = {{"type", number(shape.type)}, {"max_entries", number(shape.max_entries)}};
+  if (shape.flags) members.push_back({"map_flags", number(shape.flags)});
   if (shape.key) members.push_back({"key", debug.pointer(shape.key)});
   if (shape.value) members.push_back({"value", debug.pointer(shape.value)});
   for (size_t i = 0; i < members.size(); ++i) {
@@ -75,6 +77,10 @@ llvm::GlobalVariable* Object::map(int32_t index) {
     case Storage::percpu_slot: shape.type = BPF_MAP_TYPE_PERCPU_ARRAY; break;
     case Storage::percpu_hash: shape.type = lru ? BPF_MAP_TYPE_LRU_PERCPU_HASH : BPF_MAP_TYPE_PERCPU_HASH; break;
     default: shape.type = lru ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH; break;
+  }
+  if (info != unit.maps.end() && info->second.declared_type == prefix_map_type) {
+    shape.type = BPF_MAP_TYPE_LPM_TRIE;
+    shape.flags = BPF_F_NO_PREALLOC;  // the kernel takes no others of the kind
   }
   bool keyed = m.storage != Storage::percpu_slot && !m.key.empty();
   shape.key = keyed ? debug.value(m.key[0]) : debug.integer(4, false);

@@ -133,7 +133,7 @@ llvm::Value* LlvmEmit::claim_scratch(llvm::Instruction* before) {
 
   ir_.SetInsertPoint(lost);
   if (object_.meta.globals_size != 0) atomic_add(global(object_.meta.lost_offset + 8 * program_), imm(1, 64));
-  ir_.CreateStore(usual_result_ ? usual_result_ : ir_.getInt32(0), result_);
+  ir_.CreateStore(usual_result_, result_);
   ir_.CreateBr(exit_);
 
   llvm::IRBuilder<>(rest, rest->begin()).CreateStore(area, holder);

@@ -124,8 +124,8 @@ void LlvmEmit::leave(Value result) {
     if (!outer->callback) root = &*outer;
   bool is_program = root ? root == &frames_.front() : frames_.empty();
   llvm::Type* type = is_program ? ir_.getInt32Ty() : ir_.getInt64Ty();
-  llvm::Value* value = result ? ir_.CreateSExtOrTrunc(number(result), type) : llvm::ConstantInt::get(type, 0);
-  if (auto* known = llvm::dyn_cast<llvm::ConstantInt>(value); known && is_program) usual_result_ = known;
+  llvm::Value* usual = is_program ? usual_result_ : llvm::ConstantInt::get(type, 0);
+  llvm::Value* value = result ? ir_.CreateSExtOrTrunc(number(result), type) : usual;
   ir_.CreateStore(value, root ? root->result : result_);
   for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) destroy_iterator(*loop);
   if (root) {

@@ -65,6 +65,7 @@ class RowLowering : public CallLower {
     emit().each(emit().map(l_->map_info(arg(map)).index), [&](Value, Value) { emit().store(count, emit().binary(Op::add, emit().load(count, 64), emit().imm(1))); });
     return emit().load(count, 64);
   }
+  Value packet_view(const PacketView& view) override { return l_->packet_view(view); }
   bool padded() override { return pad; }
   void with_element(const std::function<void(Value)>& use) override {
     assert(element);
@@ -152,10 +153,23 @@ void Lowering::return_statement(const ast::Return& node) {
       Value v = number(*node.value, function_->result);
       return emit.leave(emit.width(v) == 64 ? v : emit.resize(v, 64, false));
     }
+  } else if (node.value && !function_ && instance.context.verdicts) {
+    return emit.leave(verdict(*node.value, *instance.context.verdicts));
   } else if (node.value) {
     discard(*node.value);
   }
   emit.leave();
+}
+
+// A value that is only known when the program runs is kept within what the kernel takes, as its verifier wants to see.
+Value Lowering::verdict(const ast::Expr& e, const Verdicts& verdicts) {
+  Value v = number(e, types.integer(8, true));
+  if (literal_of(e)) return v;
+  v = emit.opaque(v);
+  Value low = emit.compare(Compare::slt, v, emit.imm(static_cast<uint64_t>(verdicts.least)));
+  Value high = emit.compare(Compare::sgt, v, emit.imm(static_cast<uint64_t>(verdicts.most)));
+  auto usual = [&] { return emit.imm(static_cast<uint64_t>(verdicts.usual)); };
+  return emit.choose(low, usual, [&] { return emit.choose(high, usual, [&] { return v; }); });
 }
 
 void Lowering::call_into(const ast::Expr& e, const ast::Call& node, Value to, bool pad) {

@@ -29,7 +29,7 @@ bool has_effects(const ast::Expr& e) {
                         [&](const Cast& n) { return one(n.operand); },
                         [&](const Field& n) { return one(n.object); },
                         [&](const TupleField& n) { return one(n.object); },
-                        [&](const Index& n) { return one(n.object) || one(n.index); },
+                        [&](const Index& n) { return one(n.object) || one(n.index) || one(n.length); },
                         [&](const Tuple& n) { return any(n.elements); },
                         [&](const Record& n) { return std::ranges::any_of(n.fields, [&](const NamedExpr& f) { return one(f.value); }); },
                         [&](const auto&) { return false; },

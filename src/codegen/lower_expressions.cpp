@@ -123,10 +123,12 @@ Value Lowering::cast(const ast::Expr& e, const ast::Cast& node) {
 Value Lowering::field_scalar(const ast::Expr& e) {
   if (const ContextField* field = context_field(e)) {
     Value v = access(field->access);
+    if (field->network_order) v = swap_bytes(emit, emit.resize(v, 16, false), 16);
     if (e.type->kind == Kind::boolean) return emit.resize(emit.resize(v, 8, false), 1, false);
     return emit.width(v) == bits_of(e.type) ? v : emit.resize(v, bits_of(e.type), false);
   }
   auto& field = std::get<ast::Field>(e.node);
+  if (const PacketField* known = packet_field_of(field)) return packet_scalar(*packet_view_of(*field.object), *known, e.type);
   Type structure = is_pointer(field.object->type) ? field.object->type->element : field.object->type;
   const Member* member = types.member(structure, field.name);
   if (member && member->bit_size) return bit_field(place(e), structure, *member, e.type);
@@ -169,6 +171,7 @@ std::optional<uint64_t> Lowering::literal_of(const ast::Expr& e) {
 }
 
 Place Lowering::index_place(const ast::Index& node) {
+  if (node.length) return packet_part(*node.index, static_cast<uint32_t>(literal_of(*node.length).value_or(1)));
   Type object = node.object->type;
   if (object->kind == Kind::tuple) {
     Place base = place(*node.object);
@@ -193,8 +196,10 @@ Place Lowering::index_place(const ast::Index& node) {
 Place Lowering::place(const ast::Expr& e) {
   using namespace ast;
   if (const ContextField* field = context_field(e)) {
-    if (!is_scalar(e.type)) return access_place(field->access);
+    bool of_hook = context_field_of(std::get<Field>(e.node), instance.context) != nullptr;
+    if (!is_scalar(e.type)) return of_hook ? context_bytes(*field) : access_place(field->access);
   } else if (auto* node = std::get_if<Field>(&e.node)) {
+    if (const PacketField* known = packet_field_of(*node); known && !is_scalar(e.type)) return packet_bytes(*packet_view_of(*node->object), *known);
     if (!is_pointer(node->object->type) && node->object->type->kind == Kind::record) {
       Place base = place(*node->object);
       const Member* member = types.member(node->object->type, node->name);
@@ -262,9 +267,20 @@ void Lowering::discard(const ast::Expr& e) {
   }
 }
 
+// An address as the prefix of all its bits.
+void Lowering::address_into_prefix(const ast::Expr& e, Value prefix) {
+  emit.store(prefix, emit.imm(128, 32));
+  if (!is_integer(e.type) && e.type->size >= 16) return emit.copy(emit.offset(prefix, uint64_t{4}), address(e), 16);
+  emit.zero(emit.offset(prefix, uint64_t{4}), 8);
+  emit.store(prefix, emit.imm(0xffff0000, 32), 12);
+  Value four = is_integer(e.type) ? emit.resize(scalar(e), 32, false) : emit.load(address(e), 32);
+  emit.store(prefix, four, 16);
+}
+
 void Lowering::into(const ast::Expr& e, Type to, Value to_address, bool pad) {
   using namespace ast;
   ReadPlace read_place(*this, e);
+  if (to->kind == Kind::cidr && e.type->kind != Kind::cidr) return address_into_prefix(e, to_address);
   if (is_scalar(to)) {
     store_scalar(to_address, number(e, to), to);
     return;

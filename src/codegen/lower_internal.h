@@ -1,6 +1,8 @@
 #pragma once
 // Lowering of one program, shared by the lower_*.cpp files.
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,47 @@ enum class Memory : uint8_t {
 struct Place {
   Value address;
   Memory memory = Memory::own;
+};
+
+// The headers of the packet that a program sees. What several headers share (where the network layer begins, which transport protocol there is) is found by the
+// first that asks, so the first to ask must stand where all others come behind: find() does.
+class PacketLowering {
+ public:
+  PacketLowering(const PacketSource& source, Emit& e);
+  // Finds the views that will be asked for; at the program's start.
+  void find(const std::set<PacketView::Kind>& used);
+  Value view(const PacketView& view);  // its address, or null
+  Value length();                      // 32 bits
+  void part(Value to, Value offset, uint32_t limit);  // up to `limit` bytes from an offset on, as a buffer
+
+ private:
+  static constexpr uint32_t sizeof_ip = 20, sizeof_ip6 = 40;
+  void pull();
+  Value make(const PacketView& view);
+  Value at(Value offset, uint32_t size);
+  Value present(Value address);
+  Value if_present(Value address, const Emit::Yield& yes);  // else 0
+  Value if_view(Value condition, const Emit::Yield& yes);   // else null
+  Value ethernet();
+  Value first_type();
+  Value is_tag(Value type);
+  Value behind_tags(Value type, uint64_t offset, uint32_t left);
+  Value network();
+  Value network_offset();
+  Value is_type(uint64_t type);
+  Value tag();
+  Value ip4();
+  Value ip6();
+  Value transport();
+  Value packed(Value offset, Value protocol);
+  Value protocol_is(Value packed, uint64_t protocol);
+  Value behind_extensions(Value packed_place, unsigned left);
+  Value transport_view(uint64_t protocol, uint32_t size);
+
+  const PacketSource& source_;
+  Emit& emit;
+  Value data_, end_, ethernet_, first_type_, network_, ip_, ip6_, transport_;
+  std::map<PacketView::Kind, Value> views_;
 };
 
 unsigned bits_of(Type t);  // width of a scalar in a register: a boolean has 1
@@ -49,6 +92,7 @@ class Lowering {
   Value bit_field(Place from, Type structure, const Member& member, Type type);
   Value index_scalar(const ast::Expr& e, const ast::Index& node);
   Place index_place(const ast::Index& node);
+  void address_into_prefix(const ast::Expr& e, Value prefix);
   void zero_gaps(Type tuple, Value at);
   static std::optional<uint64_t> literal_of(const ast::Expr& e);
 
@@ -72,7 +116,15 @@ class Lowering {
   const ContextField* context_field(const ast::Expr& e);
   Value access(const Access& access);
   Place access_place(const Access& access);
+  Place context_bytes(const ContextField& field);
   Value function_address();
+
+  // --- packets (lower_packet.cpp) ---
+  void find_packet();
+  Value packet_view(const PacketView& view) { return packet_->view(view); }
+  Value packet_scalar(const PacketView& view, const PacketField& field, Type type);
+  Place packet_bytes(const PacketView& view, const PacketField& field);
+  Place packet_part(const ast::Expr& offset, uint32_t limit);
 
   // --- operators (lower_operators.cpp) ---
   Value binary(const ast::Expr& e, const ast::Binary& node);
@@ -121,6 +173,7 @@ class Lowering {
   Value function_call(const ast::Expr& e, const ast::Call& node, Value to);
   void function(const FunctionInstance& function, std::span<const Value> params);
   void return_statement(const ast::Return& node);
+  Value verdict(const ast::Expr& e, const Verdicts& verdicts);
   void aggregate(const ast::Expr& target, const ast::Expr& value);
 
   // --- statements (lower_statements.cpp) ---
@@ -129,6 +182,7 @@ class Lowering {
   void unroll(const ast::Unroll& node);
   void statement(const ast::Stmt& s);
   void assign(const ast::Stmt& s, const ast::Assign& assign);
+  void assign_context(const ast::Stmt& s, const ast::Assign& assign);
   void make_variables(const std::map<std::string, VariableInfo>& variables, const ast::Block& body);
   Value variable(const std::string& name);
   void let(const ast::Let& node);
@@ -167,6 +221,7 @@ class Lowering {
   Unit::ReadSites read_sites_;
 
   std::map<std::string, Value> variables_;
+  std::optional<PacketLowering> packet_;
   const FunctionInstance* function_ = nullptr;  // its body is lowered
   Value result_place_;                          // where its result goes if it is no number
   uint64_t turns_left_ = 0;                     // of loops without a known end on kernels without iterators, all nested ones multiplied

@@ -151,6 +151,7 @@ Value Lowering::element_size(Type t) {
 const ContextField* Lowering::context_field(const ast::Expr& e) {
   auto* field = std::get_if<ast::Field>(&e.node);
   if (!field) return nullptr;
+  if (const ContextField* known = context_field_of(*field, instance.context)) return known;
   auto* call = std::get_if<ast::Call>(&field->object->node);
   if (!call || !call->builtin || !(call->builtin->flags & BuiltinFlag::arguments)) return nullptr;
   for (const ContextField& f : instance.context.args)
@@ -216,6 +217,7 @@ Value Lowering::access(const Access& access) {
                         },
                         [&](const DataLocAccess& a) { return emit.resize(access_place(Access(a)).address, 64, false); },
                         [&](const FunctionIpAccess&) { return function_address(); },
+                        [&](const HelperTextAccess&) { return emit.resize(access_place(access).address, 64, false); },
                         [&](const RegistersAccess& a) { return emit.context_load(64, a.offsets.front()); },
                         [&](const StackAccess&) {
                           Value slot = memory(8);
@@ -226,6 +228,15 @@ Value Lowering::access(const Access& access) {
                     access);
 }
 
+// A field of a hook's context that is no number. What such a program's context holds is no memory: it is read by words.
+Place Lowering::context_bytes(const ContextField& field) {
+  auto* bytes = std::get_if<BytesAccess>(&field.access);
+  if (!bytes) return access_place(field.access);
+  Value copy = memory(bytes->size);
+  for (uint32_t at = 0; at < bytes->size; at += 4) emit.store(copy, emit.context_load(32, bytes->offset + at), at);
+  return {copy, Memory::own};
+}
+
 // Where bytes of the context (an array, a string) lie.
 Place Lowering::access_place(const Access& access) {
   if (auto* location = std::get_if<DataLocAccess>(&access)) {
@@ -233,6 +244,12 @@ Place Lowering::access_place(const Access& access) {
     Value word = at.core_type.empty() ? emit.context_load(32, at.offset) : emit.context_load(32, at);
     Value distance = emit.resize(emit.binary(Op::bit_and, word, emit.imm(0xffff, 32)), 64, false);
     return {emit.offset(emit.context(), distance), Memory::kernel};
+  }
+  if (auto* text = std::get_if<HelperTextAccess>(&access)) {
+    Value copy = memory(text->size);
+    emit.zero(copy, text->size);
+    emit.helper(text->helper, {emit.context(), copy, emit.imm(text->size), emit.imm(0)});
+    return {copy, Memory::own};
   }
   if (auto* bytes = std::get_if<BytesAccess>(&access)) {
     Value distance = emit.imm(bytes->offset);

@@ -61,6 +61,9 @@ Value Lowering::current_task_group() {
 
 void Lowering::program() {
   emit.at(instance.span);
+  if (const auto& only = instance.context.only)
+    emit.branch(emit.compare(Compare::ne, emit.context_load(32, only->offset), emit.imm(only->value, 32)), [&] { emit.leave(); });
+  find_packet();
   make_variables(instance.variables, instance.body);
   auto body = [&] {
     if (!instance.predicate) return block(instance.body.statements);
@@ -190,6 +193,7 @@ void Lowering::unroll(const ast::Unroll& node) {
 void Lowering::assign(const ast::Stmt& s, const ast::Assign& node) {
   if (auto* called = std::get_if<ast::Call>(&node.value->node); called && called->builtin && called->builtin->flags & BuiltinFlag::aggregation)
     return aggregate(*node.target, *node.value);
+  if (std::holds_alternative<ast::Field>(node.target->node)) return assign_context(s, node);
   bool to_map = std::holds_alternative<ast::MapRef>(node.target->node);
   if (!node.op) {
     if (to_map) return assign_map(*node.target, *node.value);
@@ -223,6 +227,27 @@ void Lowering::assign(const ast::Stmt& s, const ast::Assign& node) {
     Value slot = variable(std::get<ast::Variable>(node.target->node).name);
     store_scalar(slot, change(load_scalar(slot, type)), type);
   }
+}
+
+// `skb.mark = 1`
+void Lowering::assign_context(const ast::Stmt& s, const ast::Assign& node) {
+  const ContextField* field = context_field(*node.target);
+  assert(field);
+  Type type = node.target->type;
+  uint32_t offset = std::get<BytesAccess>(field->access).offset;
+  if (!is_scalar(type)) {
+    Value from = address(*node.value);
+    for (uint32_t at = 0; at < type->size; at += 4) emit.context_store(offset + at, emit.load(from, 32, at));
+    return;
+  }
+  Value v = node.op ? Value{} : number(*node.value, type);
+  if (node.op) {
+    Type wide = types.integer(8, type->is_signed);
+    Value old = emit.resize(field_scalar(*node.target), 64, type->is_signed);
+    v = convert(arithmetic(*node.op, old, number(*node.value, wide), false, node.value.get(), site_of(unit.division_sites, &s)), wide, type);
+  }
+  if (field->network_order) v = emit.resize(swap_bytes(emit, v, 16), 32, false);
+  emit.context_store(offset, v);
 }
 
 void Lowering::let(const ast::Let& node) {

@@ -74,6 +74,7 @@ class Recorder : public Emit {
     std::string index = at.core_index < 0 ? "" : fmt::format("[{}]", at.core_index);
     return made(fmt::format("load{} ctx.{}.{}{}", bits, at.core_type, at.core_member, index), bits);
   }
+  void context_store(uint32_t at, Value v) override { line(fmt::format("store{} ctx+{}, {}", width(v), at, name(v))); }
   Value cookie(uint32_t feature) override { return made(fmt::format("cookie {}", feature), 64); }
 
   Value helper(uint32_t id, std::initializer_list<Value> args, Effect effect) override { return made(called(id, args, effect), 64); }

@@ -43,7 +43,7 @@ struct CopyExpr {
   Expr::Node operator()(const Cast& n) { return Cast{clone(n.to), copy(n.operand)}; }
   Expr::Node operator()(const Field& n) { return Field{copy(n.object), n.name, n.name_span}; }
   Expr::Node operator()(const TupleField& n) { return TupleField{copy(n.object), n.index}; }
-  Expr::Node operator()(const Index& n) { return Index{copy(n.object), copy(n.index)}; }
+  Expr::Node operator()(const Index& n) { return Index{copy(n.object), copy(n.index), copy(n.length)}; }
   Expr::Node operator()(const Tuple& n) { return Tuple{copy(n.elements)}; }
   Expr::Node operator()(const Record& n) { return Record{copy(n.fields)}; }
   Expr::Node operator()(const SizeOf& n) { return SizeOf{copy(n.type), copy(n.operand), n.resolved}; }

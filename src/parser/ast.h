@@ -78,7 +78,7 @@ struct Ternary { ExprPtr condition, yes, no; bool comptime = false; };  // yes i
 struct Cast { TypeName to; ExprPtr operand; };
 struct Field { ExprPtr object; std::string name; Span name_span; };  // `.` and `->`
 struct TupleField { ExprPtr object; uint32_t index = 0; };           // `.0`
-struct Index { ExprPtr object, index; };
+struct Index { ExprPtr object, index, length; };  // length: of a part of the packet, `pkt[offset:length]`; else null
 struct Tuple { std::vector<ExprPtr> elements; };
 struct NamedExpr { std::string name; Span span; ExprPtr value; };
 struct Record { std::vector<NamedExpr> fields; };

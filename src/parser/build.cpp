@@ -112,7 +112,10 @@ Statement Parse::assign(Span operator_span, Expression target, std::optional<Bin
   uint32_t depth = std::max(target.depth, value.depth);
   if (const auto* name = std::get_if<Identifier>(&target.node->node); name && name->name == "_" && !op)
     return stmt(span, Discard{std::move(value.node)}, depth);
-  if (std::holds_alternative<TupleField>(target.node->node) || std::holds_alternative<Field>(target.node->node))
+  // A field of a builtin may be one of a hook's context, `skb.mark`: which, is known later.
+  const auto* field = std::get_if<Field>(&target.node->node);
+  if (field && std::holds_alternative<Identifier>(field->object->node)) return stmt(span, Assign{std::move(target.node), op, std::move(value.node)}, depth);
+  if (std::holds_alternative<TupleField>(target.node->node) || field)
     error(span, "Tuples and records are immutable once created. Consider creating a new value and assigning it instead.");
   else if (std::holds_alternative<Index>(target.node->node))
     error(span, "invalid assignment target").hint("only scratch variables ($x), maps (@x) and their elements (@x[key]) can be assigned to");

@@ -492,6 +492,10 @@ class Formatter {
     expr(*n.object, postfix_level);
     out_ += "[";
     expr(*n.index, ternary_level);
+    if (n.length) {
+      out_ += ":";
+      expr(*n.length, ternary_level);
+    }
     out_ += "]";
   }
   void term(const Expr&, const Tuple& n) {

@@ -318,7 +318,13 @@ postfix:
       Expression object = std::move($1);
       uint32_t depth = std::max(object.depth, $3.depth);
       Span span = join(object.node->span, @4);
-      $$ = run.expr(span, Index{std::move(object.node), std::move($3.node)}, depth);
+      $$ = run.expr(span, Index{std::move(object.node), std::move($3.node), nullptr}, depth);
+    }
+  | postfix open_bracket expr colon expr close_bracket {
+      Expression object = std::move($1);
+      uint32_t depth = std::max({object.depth, $3.depth, $5.depth});
+      Span span = join(object.node->span, @6);
+      $$ = run.expr(span, Index{std::move(object.node), std::move($3.node), std::move($5.node)}, depth);
     }
   | postfix dot identifier { Expression object = std::move($1); Span span = join(object.node->span, @3); $$ = run.expr(span, Field{std::move(object.node), $3->text, @3}, object.depth); }
   | postfix arrow identifier { Expression object = std::move($1); Span span = join(object.node->span, @3); $$ = run.expr(span, Field{std::move(object.node), $3->text, @3}, object.depth); }

@@ -100,7 +100,10 @@ class Printer {
     under(fmt::format("element {}", n.index), [&] { expr(*n.object); });
   }
   void operator()(const Index& n) {
-    under("index", [&] { expr(*n.object), expr(*n.index); });
+    under(n.length ? "part" : "index", [&] {
+      expr(*n.object), expr(*n.index);
+      if (n.length) expr(*n.length);
+    });
   }
   void operator()(const Tuple& n) {
     under("tuple", [&] { list(n.elements); });

@@ -52,7 +52,7 @@ struct ChildVisitor {
     else if constexpr (std::is_same_v<N, Ternary>) child(n.condition), child(n.yes), child(n.no);
     else if constexpr (std::is_same_v<N, Cast>) child(n.to.of), child(n.operand);
     else if constexpr (std::is_same_v<N, Field> || std::is_same_v<N, TupleField>) child(n.object);
-    else if constexpr (std::is_same_v<N, Index>) child(n.object), child(n.index);
+    else if constexpr (std::is_same_v<N, Index>) child(n.object), child(n.index), child(n.length);
     else if constexpr (std::is_same_v<N, Tuple>) list(n.elements);
     else if constexpr (std::is_same_v<N, Record>) for (auto& field : n.fields) child(field.value);
     else if constexpr (std::is_same_v<N, SizeOf> || std::is_same_v<N, OffsetOf> || std::is_same_v<N, TypeInfo>) type(n.type), child(n.operand);

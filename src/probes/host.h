@@ -126,7 +126,20 @@ class Host {
   virtual Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) = 0;
   // On each given CPU (or following `pid` on any CPU when `cpus` is empty).
   virtual Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) = 0;
+  // To a network interface of this network namespace, by its name.
+  enum class InterfaceHook : uint8_t { xdp, xdp_generic, xdp_native, tc_ingress, tc_egress, socket };
+  virtual Result<Link> attach_interface(int program, InterfaceHook hook, const std::string& interface) = 0;
+  // To a cgroup (v2) by the path of its folder; `type`: enum bpf_attach_type.
+  virtual Result<Link> attach_cgroup(int program, uint32_t type, const std::string& path) = 0;
+  // To a network namespace by the path of its file; `type`: enum bpf_attach_type.
+  virtual Result<Link> attach_network_namespace(int program, uint32_t type, const std::string& path) = 0;
+  // To a hook of netfilter in this network namespace: NFPROTO_*, NF_INET_*; programs with a lower priority run earlier.
+  virtual Result<Link> attach_netfilter(int program, uint32_t family, uint32_t hook, int32_t priority) = 0;
   virtual std::vector<int> online_cpus() = 0;
+  // Names of the network interfaces of this network namespace, sorted.
+  virtual Result<std::vector<std::string>> interfaces() = 0;
+  // Where cgroup2 is mounted, e.g. /sys/fs/cgroup.
+  virtual Result<std::string> cgroup_root() = 0;
 };
 
 struct HostOptions {

@@ -1,5 +1,6 @@
 #pragma once
-// The real Host, in four files: host_linux.cpp (files, kernel facts), host_run.cpp (programs), host_binaries.cpp (ELF), host_attach.cpp.
+// The real Host, in five files: host_linux.cpp (files, kernel facts), host_run.cpp (programs), host_binaries.cpp (ELF), host_attach.cpp, host_hooks.cpp
+// (interfaces, cgroups).
 #include <map>
 #include <memory>
 
@@ -57,7 +58,13 @@ class LinuxHost final : public Host {
   Result<Link> attach_uprobe(int program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) override;
   Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override;
   Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) override;
+  Result<Link> attach_interface(int program, InterfaceHook hook, const std::string& interface) override;
+  Result<Link> attach_cgroup(int program, uint32_t type, const std::string& path) override;
+  Result<Link> attach_network_namespace(int program, uint32_t type, const std::string& path) override;
+  Result<Link> attach_netfilter(int program, uint32_t family, uint32_t hook, int32_t priority) override;
   std::vector<int> online_cpus() override;
+  Result<std::vector<std::string>> interfaces() override;
+  Result<std::string> cgroup_root() override;
 
  private:
   Result<std::vector<std::string>> load_traceable_functions();

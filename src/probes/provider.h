@@ -42,8 +42,9 @@ struct DataLocAccess { BytesAccess word; };             // u32 (length << 16 | o
 // For functions of programs, where the context is struct pt_regs:
 struct RegistersAccess { std::vector<uint32_t> offsets; };  // a value in memory form: 8 bytes of struct pt_regs at each offset, one behind the other
 struct StackAccess { uint32_t offset = 0; };            // at the traced program's stack pointer plus `offset`
+struct HelperTextAccess { uint32_t helper = 0, size = 0; };  // a string that a helper writes: helper(context, bytes, size, 0)
 struct FunctionIpAccess {};                             // address of the traced function (bpf_get_func_ip where there is, else from ip)
-using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess, RegistersAccess, StackAccess>;
+using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess, RegistersAccess, StackAccess, HelperTextAccess>;
 
 // The type of a context value: a type out of a program's debug information (`pointer`: the address of such a value), a BTF type id in the kernel's BTF (module: of that module's split BTF), or a C spelling as tracefs prints it.
 struct BtfTypeId { uint32_t id = 0; std::string module; };
@@ -59,6 +60,20 @@ struct ContextField {
   std::string name;
   ContextType type;
   Access access;
+  // Of Context::fields:
+  bool writable = false;       // may be assigned to
+  bool network_order = false;  // a 16-bit number in network order in a word of 32 bits, read and written in the machine's order
+};
+
+// Where the packet is that a program sees (probes/packet.h has what can be read of it). Offsets are those of 32-bit words of the context.
+struct PacketSource {
+  bool link_layer = true;  // it starts with the Ethernet header; else with that of the network layer, whose kind `protocol` tells
+  bool direct = true;      // data and data_end are pointers that the program may load through; else bytes are copied by bpf_skb_load_bytes
+  uint32_t data = 0, data_end = 0;
+  std::optional<uint32_t> length;           // else data_end - data
+  std::optional<uint32_t> protocol;         // EtherType in network order
+  std::optional<uint32_t> vlan_present, vlan_tci, vlan_proto;  // the outermost tag, when the kernel has taken it off
+  bool pull = false;       // bpf_skb_pull_data brings more of it within data and data_end
 };
 
 // What a program attached to one target can see.
@@ -72,6 +87,14 @@ struct Context {
   bool registers = false;                // the context is struct pt_regs: reg("ip")
   bool user_pointers = false;            // untyped pointers found here are user addresses
   bool direct_loads = false;             // pointers typed by BTF may be dereferenced without a helper
+  std::vector<ContextField> fields;      // ctx.NAME; where `skb` is set, skb.NAME too
+  bool skb = false;                      // the context is struct __sk_buff
+  std::optional<PacketSource> packet;
+  const struct Verdicts* verdicts = nullptr;  // instead of the kind's
+  struct Only {                          // the program runs only where a 32-bit word of the context has this value
+    uint32_t offset = 0, value = 0;
+  };
+  std::optional<Only> only;
 };
 
 // How the build side makes programs of an attach point that matches several targets.
@@ -79,6 +102,20 @@ enum class Expand : uint8_t {
   one_program,       // one program for all matches, unless its body uses `args` (or what else depends on the target)
   program_per_match,
 };
+
+// What a program of a kind that decides something may return. A program that says nothing lets pass.
+struct Verdicts {
+  struct Name {
+    std::string_view name;  // "XDP_DROP"
+    int64_t value = 0;
+  };
+  std::span<const Name> names;       // known as identifiers in programs of the kind
+  int64_t usual = 0;                 // what a program without `return` gives
+  std::span<const int64_t> passing;  // these change nothing; all others need --unsafe
+  int64_t least = 0, most = 0;       // what the kernel takes
+  std::optional<int64_t> redirect;   // what redirect() gives
+};
+extern const std::span<const Verdicts::Name> errno_names;  // EPERM ...: values of kinds that deny with an error
 
 struct Provider {
   std::string_view name;                        // "kprobe"
@@ -88,6 +125,8 @@ struct Provider {
   bool runs_on_start = false;  // begin: run once by the session, never attached
   bool runs_at_end = false;    // end
   bool any_task = false;       // interval: fires in whatever task happens to run, which has nothing to do with the probe
+  const Verdicts* verdicts = nullptr;  // null: what programs return does not matter
+  bool in_task = true;         // programs run for the current task: pid, comm, ... mean something
 
   // Reads the written parts (those behind the provider's name): checks their number and form, fills in defaults, normalises.
   // Reports mistakes at `span` and returns nothing then. `$1` has been replaced where its value is known; an unknown one may

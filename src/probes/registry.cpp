@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/diag/probes.h"
+#include "probes/cgroup_hooks.h"
 #include "probes/parts.h"
 
 namespace awl {
@@ -13,6 +14,12 @@ constexpr const Provider* all[] = {
     &begin_provider,         &end_provider,       &interval_provider,  &profile_provider,  &tracepoint_provider,
     &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
     &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,
+    &xdp_provider,           &tc_provider,        &lsm_provider,       &fmod_ret_provider,
+    &socket_filter_provider, &sk_lookup_provider, &netfilter_provider,
+    // cgroups
+    &cgroup_providers[0], &cgroup_providers[1], &cgroup_providers[2], &cgroup_providers[3], &cgroup_providers[4], &cgroup_providers[5],
+    &cgroup_providers[6], &cgroup_providers[7], &cgroup_providers[8], &cgroup_providers[9], &cgroup_providers[10], &cgroup_providers[11],
+    &cgroup_providers[12], &cgroup_providers[13], &cgroup_providers[14], &cgroup_providers[15], &cgroup_providers[16],
 };
 
 bool same_name(std::string_view a, std::string_view b) {

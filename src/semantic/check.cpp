@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/diag/calls.h"
+#include "base/diag/hooks.h"
 #include "base/diag/statements.h"
 #include "base/diag/variables.h"
 #include "builtins/builtin.h"
@@ -28,10 +29,10 @@ bool leaves(const ast::Stmt& s) {
 bool is_percpu(Type value) { return is_aggregation(value); }
 
 void check_declarations(Unit& unit, Diagnostics& diagnostics) {
-  static constexpr std::string_view valid[] = {"hash", "lruhash", "percpuhash", "percpulruhash"};
+  static constexpr std::string_view valid[] = {"hash", "lruhash", "percpuhash", "percpulruhash", prefix_map_type};
   for (const ast::MapDeclaration& declaration : unit.script.maps) {
     if (std::ranges::find(valid, declaration.map_type) == std::end(valid)) {
-      diagnostics.report<Diag::map_type>(declaration.span, declaration.map_type).hint("Valid map types: percpulruhash, percpuhash, lruhash, hash");
+      diagnostics.report<Diag::map_type>(declaration.span, declaration.map_type).hint("Valid map types: percpulruhash, percpuhash, lruhash, hash, lpmtrie");
       continue;
     }
     MapInfo& map = unit.maps[declaration.name];
@@ -41,6 +42,7 @@ void check_declarations(Unit& unit, Diagnostics& diagnostics) {
       continue;
     }
     map.declared_type = declaration.map_type;
+    if (declaration.map_type == prefix_map_type && !map.keyed) diagnostics.report<Diag::prefix_map_key>(map.first_use, declaration.name).hint(fmt::format("write {}[cidr(\"10.0.0.0/8\")], or look up {}[ip.saddr]", declaration.name, declaration.name));
     map.declared_entries = declaration.max_entries;
     bool declared_percpu = declaration.map_type.starts_with("percpu");
     if (map.value_span && declared_percpu != is_percpu(map.value))
@@ -139,6 +141,43 @@ void Checker::return_statement(const ast::Stmt& s, const ast::Return& r) {
     return;
   }
   if (t && !number_type(unit_->types, t)) diagnostics_->report<Diag::return_type>(s.span, TypeTable::text(t));
+  else if (t && probe_->context.verdicts) verdict(*r.value, *probe_->context.verdicts);
+}
+
+// What a program decides is checked where it is known; what is not may be anything.
+void Checker::verdict(const ast::Expr& e, const Verdicts& verdicts) {
+  std::string_view kind = probe_->target.provider->name;
+  auto name = [&](int64_t value) {
+    auto known = std::ranges::find(verdicts.names, value, &Verdicts::Name::value);
+    return known == verdicts.names.end() ? std::to_string(value) : std::string(known->name);
+  };
+  if (const ast::Integer* literal = integer_literal(e)) {
+    auto value = static_cast<int64_t>(literal->value);
+    if (value < verdicts.least || value > verdicts.most) {
+      diagnostics_->report<Diag::verdict_range>(e.span, kind, verdicts.least, verdicts.most, value);
+      return;
+    }
+    if (std::ranges::find(verdicts.passing, value) != verdicts.passing.end()) return;
+  }
+  if (unit_->options.unsafe) unit_->meta.needs_unsafe = true;
+  else diagnostics_->report<Diag::verdict_unsafe>(e.span, name(verdicts.usual), kind).hint("give --unsafe if you are sure");
+}
+
+// `skb.mark = 1`
+void Checker::assign_context(const ast::Stmt& s, const ast::Assign& a, const ast::Field& field) {
+  expr(*a.target);
+  if (!a.target->type) return;
+  const ContextField* known = context_field_of(field, probe_->context);
+  std::string written(unit_->sources->text(a.target->span));
+  if (!known || !known->writable) {
+    diagnostics_->report<Diag::not_assignable>(a.target->span, written).hint("only scratch variables ($x), maps (@x), their elements (@x[key]) and some fields of the context of hooks (skb.mark) can be assigned to");
+    return;
+  }
+  if (unit_->options.unsafe) unit_->meta.needs_unsafe = true;
+  else diagnostics_->report<Diag::context_unsafe>(s.span, written).hint("give --unsafe if you are sure");
+  if (a.op) return operands(s.span, *a.op, *a.target, *a.value);
+  if (a.value->type && !goes_into(*a.value, a.target->type))
+    diagnostics_->report<Diag::variable_type>(s.span, written, TypeTable::text(a.value->type), TypeTable::text(a.target->type));
 }
 
 void Checker::unroll(const ast::Stmt& s, const ast::Unroll& u) {
@@ -165,6 +204,7 @@ void Checker::for_map(const ast::ForMap& f) {
     const MapInfo& info = found->second;
     if (!info.value_span) diagnostics_->report<Diag::undefined_map>(f.map->span, found->first);
     else if (!info.keyed) diagnostics_->report<Diag::loop_scalar>(f.map->span, found->first);
+    else if (info.key && info.key->kind == Kind::cidr) diagnostics_->report<Diag::prefix_map_loop>(f.map->span, found->first);
     else if (is_aggregation(info.value) && !number_type(unit_->types, info.value)) diagnostics_->report<Diag::loop_type>(f.map->span, TypeTable::text(info.value));
   }
   ++for_loops_;
@@ -211,6 +251,7 @@ void Checker::assign(const ast::Stmt& s, const ast::Assign& a) {
   }
   if (map) assign_map(s, a, *map);
   else if (variable) assign_variable(s, a, variable->name);
+  else if (auto* field = std::get_if<ast::Field>(&a.target->node)) assign_context(s, a, *field);
 }
 
 void Checker::assign_variable(const ast::Stmt& s, const ast::Assign& a, const std::string& name) {

@@ -2,6 +2,7 @@
 
 #include "base/diag/builtins.h"
 #include "base/diag/calls.h"
+#include "base/diag/hooks.h"
 #include "base/diag/operators.h"
 #include "base/diag/statements.h"
 #include "base/diag/variables.h"
@@ -155,6 +156,10 @@ bool Checker::allowed_here(const ast::Expr& e, const ast::Call& c) {
     diagnostics_->report<Diag::function_builtin_use>(e.span, c.name).hint(ends ? "return a value that says so, and call it in the probe" : "pass its value as an argument");
     return false;
   }
+  if (flags & BuiltinFlag::task && probe_->target.provider && !probe_->target.provider->in_task) {
+    diagnostics_->report<Diag::task_not_here>(e.span, c.name, probe_->target.provider->name);
+    return false;
+  }
   if (!ends || for_loops_ == 0) return true;
   diagnostics_->report<Diag::exit_in_loop>(e.span).hint(fmt::format("{}() ends the probe: set a variable in the loop, break, and call it behind the loop", c.name));
   return false;
@@ -203,6 +208,7 @@ void Checker::field(const ast::Expr& e, const ast::Field& f) {
   expr(*f.object);
   Type object = f.object->type;
   if (!object || e.type) return;
+  if (special_field(e, f)) return;
   Type structure = is_pointer(object) && object->element ? object->element : object;
   if (structure->kind == Kind::record) {
     Diagnostic& d = diagnostics_->report<Diag::record_field>(e.span, f.name);
@@ -225,6 +231,25 @@ void Checker::field(const ast::Expr& e, const ast::Field& f) {
   suggest(d, f.name, names);
 }
 
+// A field that a packet view or the context lacks. False for fields of other things.
+bool Checker::special_field(const ast::Expr& e, const ast::Field& f) {
+  std::vector<std::string_view> names;
+  Diagnostic* d = nullptr;
+  auto* call = std::get_if<ast::Call>(&f.object->node);
+  if (const PacketView* view = packet_view_of(*f.object)) {
+    d = &diagnostics_->report<Diag::packet_field>(e.span, view->name, f.name);
+    for (const PacketField& field : view->fields) names.push_back(field.name);
+  } else if (call && call->builtin && call->builtin->flags & BuiltinFlag::context_fields && !probe_->context.fields.empty()) {
+    d = &diagnostics_->report<Diag::context_field>(e.span, probe_->target.provider->name, f.name);
+    for (const ContextField& field : probe_->context.fields) names.push_back(field.name);
+  }
+  if (d) {
+    if (nearest_name(f.name, names)) suggest(*d, f.name, names);
+    else d->hint(fmt::format("it has {}", fmt::join(names, ", ")));
+  }
+  return d != nullptr;
+}
+
 void Checker::tuple_field(const ast::Expr& e, const ast::TupleField& f) {
   expr(*f.object);
   Type object = f.object->type;
@@ -233,9 +258,20 @@ void Checker::tuple_field(const ast::Expr& e, const ast::TupleField& f) {
   else diagnostics_->report<Diag::no_fields>(e.span, std::to_string(f.index), TypeTable::text(object));
 }
 
+// `pkt[offset:length]`
+void Checker::part(const ast::Index& i) {
+  expr(*i.length);
+  const PacketView* view = packet_view_of(*i.object);
+  const ast::Integer* length = integer_literal(*i.length);
+  if (!view || view->kind != PacketView::Kind::whole) diagnostics_->report<Diag::part_object>(i.object->span).hint("write pkt[offset:length]");
+  else if (!length || length->value < 1 || length->value > unit_->config.max_strlen) diagnostics_->report<Diag::part_length>(i.length->span, unit_->config.max_strlen);
+  else if (i.index->type && (!number_type(unit_->types, i.index->type) || is_pointer(i.index->type))) diagnostics_->report<Diag::index_type>(i.index->span, TypeTable::text(i.index->type));
+}
+
 void Checker::index(const ast::Expr& e, const ast::Index& i) {
   expr(*i.object);
   expr(*i.index);
+  if (i.length) return part(i);
   Type object = i.object->type, index = i.index->type;
   if (!object || !index) return;
   const ast::Integer* literal = integer_literal(*i.index);

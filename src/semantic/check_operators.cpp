@@ -59,6 +59,8 @@ bool Checker::goes_into(const ast::Expr& value, Type to) {
   Type from = value.type;
   if (!from || !to || from == to) return true;
   if (is_aggregation(to)) return false;
+  // A prefix is found by any address in it.
+  if (to->kind == Kind::cidr) return (is_integer(from) && from->size == 4) || integer_literal(value) || (from->kind == Kind::array && (from->size == 4 || from->size == 16));
   if (is_integer(to) && !is_boolean(from) && !is_pointer(from)) {
     Type number = number_type(types, from);
     if (!number) return false;

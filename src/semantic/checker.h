@@ -25,6 +25,8 @@ class Checker {
   void unroll(const ast::Stmt& s, const ast::Unroll& u);
   void if_statement(ast::If& i);
   void return_statement(const ast::Stmt& s, const ast::Return& r);
+  void verdict(const ast::Expr& e, const Verdicts& verdicts);
+  void assign_context(const ast::Stmt& s, const ast::Assign& a, const ast::Field& field);
   void loop_body(const ast::Block& body);
   void condition(ast::Expr& e);
   bool aggregation_source(const ast::Stmt& s, const ast::Assign& a, std::string_view target);
@@ -38,8 +40,10 @@ class Checker {
   bool allowed_here(const ast::Expr& e, const ast::Call& c);
   void whole_map(const ast::Expr& e, const ast::MapRef& m);
   void field(const ast::Expr& e, const ast::Field& f);
+  bool special_field(const ast::Expr& e, const ast::Field& f);
   void tuple_field(const ast::Expr& e, const ast::TupleField& f);
   void index(const ast::Expr& e, const ast::Index& i);
+  void part(const ast::Index& i);
   void type_name(const ast::TypeName& name, Type resolved);
   void size_of(const ast::SizeOf& s);
   void offset_of(const ast::Expr& e, const ast::OffsetOf& o);

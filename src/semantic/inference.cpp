@@ -20,6 +20,14 @@ constexpr unsigned round_limit = 200;
 bool is_comparison(ast::BinaryOp op) { return op >= ast::BinaryOp::less && op <= ast::BinaryOp::not_equal; }
 bool is_logical(ast::BinaryOp op) { return op == ast::BinaryOp::logical_and || op == ast::BinaryOp::logical_or; }
 
+// A verdict of the probe's kind by name.
+std::optional<int64_t> find_verdict(const Verdicts* verdicts, std::string_view name) {
+  if (!verdicts) return std::nullopt;
+  for (const Verdicts::Name& known : verdicts->names)
+    if (known.name == name) return known.value;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Place place_of(const ast::Expr& object) {
@@ -115,10 +123,19 @@ void Inference::grow_map(MapInfo& map, const ast::Expr* value, Type type, Span p
   set(map.value, growing.result(types_));
 }
 
+// Whether keys are prefixes of addresses, whatever they are looked up with.
+bool Inference::is_prefix_map(const std::string& name) const {
+  return std::ranges::any_of(unit_.script.maps, [&](const ast::MapDeclaration& d) { return d.name == name && d.map_type == prefix_map_type; });
+}
+
 void Inference::grow_key(MapInfo& map, const ast::Expr& key, Span place) {
   Type type = key.type;
   if (type && is_aggregation(type)) type = number_type(types_, type);
   if (!type || type->kind == Kind::none) return;
+  if (is_prefix_map(map.name)) {
+    if (!map.key_span) map.key_span = place;
+    return set(map.key, types_.simple(Kind::cidr));
+  }
   if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
   GrowingType& growing = growing_[&map.key];
   if (growing.add(types_, &key, type) && !map.key_span) map.key_span = place;
@@ -313,6 +330,10 @@ Type Inference::compute(Slot& slot) {
 }
 
 Type Inference::identifier(Slot& slot, const ast::Identifier& i) {
+  if (auto verdict = find_verdict(probe_->context.verdicts, i.name)) {
+    slot->node = ast::Integer{static_cast<uint64_t>(*verdict), *verdict < 0};
+    return types_.integer(8, true);
+  }
   if (const Builtin* row = find_builtin(i.name); row && callable_without_arguments(*row)) {
     slot->node = ast::Call{.name = i.name, .name_span = slot->span, .builtin = row};
     return call(slot);
@@ -547,6 +568,8 @@ Type Inference::member_type(Type member, const ast::Expr& object) {
 Type Inference::field(Slot& slot, ast::Field& f) {
   field_object_ = f.object.get();
   Type object = expr(f.object);
+  if (const PacketField* known = packet_field_of(f)) return packet_field_type(types_, *known);
+  if (const ContextField* known = context_field_of(f, probe_->context)) return type_of_context(unit_, known->type, probe_->context);
   // Of a record of literals: that literal.
   if (auto* record = std::get_if<ast::Record>(&f.object->node); record && std::ranges::all_of(record->fields, [](const ast::NamedExpr& x) { return is_literal(*x.value); })) {
     auto found = std::ranges::find(record->fields, f.name, &ast::NamedExpr::name);
@@ -579,6 +602,12 @@ Type Inference::tuple_field(ast::TupleField& f) {
 Type Inference::index(ast::Index& i) {
   Type object = expr(i.object);
   expr(i.index);
+  if (i.length) {
+    expr(i.length);
+    const ast::Integer* length = integer_literal(*i.length);
+    bool possible = packet_view_of(*i.object) && length && length->value >= 1 && length->value <= unit_.config.max_strlen;
+    return possible ? types_.buffer(static_cast<uint32_t>(length->value)) : nullptr;
+  }
   if (!object) return nullptr;
   switch (object->kind) {
     case Kind::array: return member_type(object->element, *i.object);

@@ -111,6 +111,7 @@ class Resolver {
       if (uses_arguments_ && target.provider->arguments)
         if (Result<> filled = target.provider->arguments(match, *unit_->host, instance.context); !filled) return world(point, filled.error());
     }
+    if (!instance.context.verdicts) instance.context.verdicts = target.provider->verdicts;
     if (probe.predicate) instance.predicate = ast::clone(*probe.predicate);
     instance.body = ast::clone(probe.body);
     unit_->probes.push_back(std::move(instance));

@@ -84,6 +84,8 @@ struct ImportedObject {
   artifact::Bytes bytes;
 };
 
+inline constexpr std::string_view prefix_map_type = "lpmtrie";  // a map whose keys are prefixes: the longest that fits is found
+
 // A map of the script. Types grow while inference runs; storage is set by planning.
 struct MapInfo {
   std::string name;

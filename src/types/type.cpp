@@ -154,6 +154,7 @@ Type TypeTable::stack(Kind kind, uint32_t limit, StackMode mode) {
 Type TypeTable::simple(Kind kind) {
   switch (kind) {
     case Kind::usym: return intern({.kind = kind, .size = 16, .align = 8});
+    case Kind::cidr:
     case Kind::inet: return intern({.kind = kind, .size = 20, .align = 4});
     case Kind::macaddr: return intern({.kind = kind, .size = 6, .align = 1});
     case Kind::timestamp: return intern({.kind = kind, .size = 16, .align = 8});
@@ -271,6 +272,7 @@ std::string TypeTable::text(Type t) {
     case Kind::ksym: return "ksym_t";
     case Kind::usym: return "usym_t";
     case Kind::inet: return "inet";
+    case Kind::cidr: return "cidr";
     case Kind::macaddr: return "mac_address";
     case Kind::timestamp: return "timestamp";
     case Kind::username: return "username_t";

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Measures awl beside bpftrace and hand-written C in the same run: a table on the screen, build/bench.json.
 
-usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|compile]      (`./dev bench`)
+usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|packet|compile]      (`./dev bench`)
 
 Runs alternate between the tools, so that what else the machine does hits all of them; the median of the runs is shown.
   startup  wall time and peak resident memory of a whole run
   event    per event: nanoseconds as the kernel counts them (kernel.bpf_stats_enabled), and instructions of the loaded program
   compile  time to compile programs of growing size, nothing of them run
+  packet   nanoseconds a packet by BPF_PROG_TEST_RUN, awl beside C (packets.py)
   print    a million events, each printed with three values to a file: lines a second, and the part that was lost
 """
 import argparse
@@ -20,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import packets
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -176,7 +179,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--peer", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--only", choices=["startup", "event", "print", "compile"])
+    parser.add_argument("--only", choices=["startup", "event", "print", "packet", "compile"])
     parser.add_argument("--calls", type=int, default=500_000)
     options = parser.parse_args()
     os.environ["BPFTRACE_MAX_PROBES"] = "2000"  # for the programs of the compile table
@@ -206,6 +209,12 @@ def main():
         if options.only in (None, "print"):
             medians = alternate(tools, max(1, options.runs // 2), lambda tool: print_speed(tools, tool, folder))
             row("printf of three values", ["lines a second", "lost %"], medians, ["{:.0f}", "{:.1f}"], results)
+        if options.only in (None, "packet"):
+            both = Tools(options.build.resolve(), options.peer.resolve())
+            both.names = [n for n in tools.names if n != "bpftrace"]
+            for title in packets.PROGRAMS:
+                medians = alternate(both, options.runs, lambda tool: packets.packet_cost(both, tool, title, folder))
+                row(title, ["ns a packet"], medians, ["{:.0f}"], results)
     out = ROOT / "build/bench.json"
     out.write_text(json.dumps({"runs": options.runs, "kernel": os.uname().release, "results": results}, indent=1) + "\n")
     print(f"written to {out.relative_to(ROOT)}")

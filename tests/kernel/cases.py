@@ -23,7 +23,7 @@ repeated, and a line `  | text` continues the value above it with `text`, verbat
   NEEDS         features without which the case is skipped (see features.py)
   TIMEOUT       seconds (10); five times as many in a guest
 
-%WORKLOAD%, %DIR%, %PID%, %NCPU% are replaced everywhere.
+Cases of the packaged tools stand beside them, tools/NAME/NAME.case. %WORKLOAD%, %TOOLS%, %DIR%, %PID%, %NCPU% are replaced everywhere.
 """
 import dataclasses
 import pathlib
@@ -110,7 +110,8 @@ def check(case):
 
 def load(folder):
     cases = []
-    for path in sorted(pathlib.Path(folder).glob("*.case")):
+    tools = pathlib.Path(folder).resolve().parents[2] / "tools"
+    for path in sorted(pathlib.Path(folder).glob("*.case")) + sorted(tools.glob("*/*.case")):
         cases += parse(path.read_text(), path.stem)
     seen = set()
     for case in cases:

@@ -66,6 +66,24 @@ def kprobes_call(helper, reason):
 OVERRIDE_RETURN, PROBE_WRITE_USER = 58, 36
 
 
+def can_make_veth():
+    made = subprocess.run(["ip", "link", "add", "awl-try0", "type", "veth", "peer", "name", "awl-try1"], stderr=subprocess.DEVNULL, check=False)
+    if made.returncode == 0:
+        subprocess.run(["ip", "link", "del", "awl-try0"], check=False)
+    return made.returncode == 0
+
+
+def security_module_bpf():
+    folder = pathlib.Path("/sys/kernel/security")
+    if not (folder / "lsm").exists():
+        subprocess.run(["mount", "-t", "securityfs", "securityfs", str(folder)], stderr=subprocess.DEVNULL, check=False)
+    try:
+        names = (folder / "lsm").read_text(encoding="utf-8").split(",")
+    except OSError:
+        return "the kernel has no list of security modules"
+    return None if "bpf" in [name.strip() for name in names] else "the security module bpf is off"
+
+
 FEATURES = {
     "override": lambda: kprobes_call(OVERRIDE_RETURN, "the kernel was built without overriding functions"),
     "no_override": lambda: None if FEATURES["override"]() else "the kernel can override functions",
@@ -85,6 +103,12 @@ FEATURES = {
     "uprobe": lambda: exists("/sys/bus/event_source/devices/uprobe", "the kernel has no uprobes"),
     # fentry and fexit patch functions through ftrace.
     "fentry": lambda: reads(TRACING / "available_filter_functions", "the kernel cannot trace functions with ftrace"),
+    "veth": lambda: None if shutil.which("ip") and shutil.which("nsenter") and can_make_veth() else "no pairs of virtual interfaces can be made",
+    "lsm": lambda: FEATURES["fentry"]() or security_module_bpf(),
+    "sk_lookup": lambda: kernel_symbol("netns_bpf_link_create", "programs cannot look up sockets"),
+    "netfilter": lambda: kernel_symbol("bpf_nf_link_attach", "the kernel has no netfilter hooks for programs"),
+    "tcx": lambda: kernel_symbol("tcx_prog_attach", "the kernel has no tcx links"),
+    "no_tcx": lambda: None if FEATURES["tcx"]() else "the kernel has tcx links",
     "btf": lambda: exists("/sys/kernel/btf/vmlinux", "the kernel has no BTF"),
     # Many functions on one link; without it each is attached by itself, which takes a while.
     "kprobe_multi": lambda: kernel_symbol("bpf_kprobe_multi_link_attach", "the kernel attaches functions one by one"),

@@ -51,7 +51,7 @@ class Run:
         self.case, self.options, self.folder = case, options, pathlib.Path(folder)
         self.deadline = time.monotonic() + float(case.text("TIMEOUT", "10")) * options.slow
         self.before = None
-        self.values = {"WORKLOAD": str(options.workload), "DIR": str(folder), "NCPU": str(os.sysconf("SC_NPROCESSORS_ONLN"))}
+        self.values = {"WORKLOAD": str(options.workload), "TOOLS": str(HERE.parent.parent / "tools"), "DIR": str(folder), "NCPU": str(os.sysconf("SC_NPROCESSORS_ONLN"))}
 
     def fill(self, text):
         return re.sub(r"%([A-Z]+)%", lambda m: self.values.get(m[1], m[0]), text)

@@ -50,6 +50,19 @@ void append_inet(std::string& text, ValueBytes bytes) {
   if (inet_ntop(static_cast<int>(family), address, buffer, sizeof buffer)) text += buffer;
 }
 
+// "10.0.0.0/8", "fd00::/16"
+void append_cidr(std::string& text, ValueBytes bytes) {
+  constexpr uint64_t mapped_bits = 96;  // ::ffff:0:0
+  constexpr uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  uint64_t bits = load_integer(bytes, 4, false);
+  uint8_t address[16] = {};
+  ValueBytes from = sub(bytes, 4, 16);
+  std::copy(from.begin(), from.end(), address);
+  bool four = bits >= mapped_bits && std::equal(std::begin(mapped), std::end(mapped), address);
+  char buffer[INET6_ADDRSTRLEN] = "";
+  if (inet_ntop(four ? AF_INET : AF_INET6, address + (four ? 12 : 0), buffer, sizeof buffer)) put(text, "{}/{}", buffer, four ? bits - mapped_bits : bits);
+}
+
 void append_macaddr(std::string& text, ValueBytes bytes) {
   for (size_t i = 0; i < 6; ++i) put(text, "{}{:02X}", i ? ":" : "", i < bytes.size() ? bytes[i] : 0);
 }
@@ -86,6 +99,7 @@ bool append_named(std::string& text, const Type& type, ValueBytes bytes, RenderC
       return true;
     case Kind::inet: append_inet(text, bytes); return true;
     case Kind::macaddr: append_macaddr(text, bytes); return true;
+    case Kind::cidr: append_cidr(text, bytes); return true;
     case Kind::timestamp:
       text += context.names.timestamp(first, context.names.string(load_integer(sub(bytes, 8, 4), 4, false)),
                                       static_cast<uint32_t>(load_integer(sub(bytes, 12, 4), 4, false)));

@@ -1,0 +1,185 @@
+// What network packets hold, and what packet hooks do with them.
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <expected>
+
+#include "base/diag/builtins.h"
+#include "base/diag/hooks.h"
+#include "builtins/rows.h"
+
+namespace awl {
+
+const PacketView* packet_view_of(const ast::Expr& object) {
+  if (auto* call = std::get_if<ast::Call>(&object.node)) return call->builtin && call->builtin->flags & BuiltinFlag::packet_view ? find_packet_view(call->name) : nullptr;
+  return nullptr;
+}
+
+const PacketField* packet_field_of(const ast::Field& field) {
+  const PacketView* view = packet_view_of(*field.object);
+  return view ? find_packet_field(*view, field.name) : nullptr;
+}
+
+const ContextField* context_field_of(const ast::Field& field, const Context& context) {
+  auto* call = std::get_if<ast::Call>(&field.object->node);
+  if (!call || !call->builtin || !(call->builtin->flags & BuiltinFlag::context_fields)) return nullptr;
+  for (const ContextField& known : context.fields)
+    if (known.name == field.name) return &known;
+  return nullptr;
+}
+
+Type packet_field_type(TypeTable& types, const PacketField& field) {
+  if (field.form == PacketField::Form::bytes) return types.array(types.integer(1, false), field.size);
+  if (field.bits == 0) return types.integer(field.size, false);
+  return types.integer(field.bits <= 8 ? 1 : field.bits <= 16 ? 2 : 4, false);
+}
+
+namespace {
+
+std::string kind_of(CallCheck& c) { return std::string(c.target().provider ? c.target().provider->name : ""); }
+
+void check_view(CallCheck& c) {
+  const PacketView* view = find_packet_view(c.call().name);
+  const auto& packet = c.context().packet;
+  if (!packet) c.diagnostics().report<Diag::packet_not_here>(c.expr().span, c.call().name, kind_of(c)).hint("packets are seen by the probes xdp and tc");
+  else if (view && view->link_layer && !packet->link_layer) c.diagnostics().report<Diag::packet_link_layer>(c.expr().span, kind_of(c), c.call().name);
+}
+
+Value lower_view(Emit& e, CallLower& c) { return e.compare(Compare::ne, c.packet_view(*find_packet_view(c.call().name)), e.null()); }
+
+void check_redirect(CallCheck& c) {
+  const Verdicts* verdicts = c.context().verdicts;
+  if (!verdicts || !verdicts->redirect) c.diagnostics().report<Diag::redirect_not_here>(c.expr().span, kind_of(c));
+}
+
+void check_skb(CallCheck& c) {
+  if (!c.context().skb) c.diagnostics().report<Diag::builtin_not_with>(c.expr().span, "skb", kind_of(c));
+}
+
+// A prefix as Kind::cidr has it, or what is wrong with the text.
+std::expected<std::string, std::string> parse_prefix(const std::string& text) {
+  const size_t slash = text.find('/');
+  const std::string written = text.substr(0, slash);
+  std::string address(16, '\0');
+  bool four = inet_pton(AF_INET, written.c_str(), &address[12]) == 1;
+  if (four) address[10] = address[11] = static_cast<char>(0xff);
+  else if (inet_pton(AF_INET6, written.c_str(), address.data()) != 1) return std::unexpected("there is no address in front of the '/'");
+  const unsigned most = four ? 32 : 128;
+  unsigned bits = most;
+  if (slash != std::string::npos) {
+    const char* end = text.data() + text.size();
+    auto [stop, error] = std::from_chars(text.data() + slash + 1, end, bits);
+    if (error != std::errc() || stop != end || bits > most) return std::unexpected(fmt::format("its length must be 0 to {}", most));
+  }
+  if (four) bits += 96;
+  for (unsigned i = bits; i < 128; ++i) address[i / 8] = static_cast<char>(address[i / 8] & ~(0x80 >> i % 8));
+  std::string made(4, '\0');
+  for (unsigned i = 0; i < 4; ++i) made[i] = static_cast<char>(bits >> 8 * i);
+  return made + address;
+}
+
+void check_cidr(CallCheck& c) {
+  auto text = c.string(0);
+  if (!text) c.diagnostics().report<Diag::prefix_literal>(c.arg(0).span).hint("write it as a literal, or give it as a parameter ($1) of the script when it is compiled");
+  else if (auto prefix = parse_prefix(*text); !prefix) c.diagnostics().report<Diag::prefix>(c.arg(0).span, *text, prefix.error()).hint("write \"10.0.0.0/8\" or \"fd00::/16\"");
+}
+
+constexpr BuiltinFlag view_flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::packet_view;
+
+const Builtin rows[] = {
+    {.name = "eth",
+     .signature = "eth() -> bool",
+     .doc = "The Ethernet header of the packet: `eth.src`, `eth.dst`, `eth.proto` (h_source, h_dest, h_proto). True where the packet has one.",
+     .example = "xdp:lo { @[macaddr(eth.src)] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "vlan",
+     .signature = "vlan() -> bool",
+     .doc = "The outermost VLAN tag of the packet: `vlan.id`, `vlan.priority`, `vlan.dei`, `vlan.tci`, `vlan.proto` (what follows the tag).",
+     .example = "xdp:lo /vlan/ { @[vlan.id] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "ip",
+     .signature = "ip() -> bool",
+     .doc =
+         "The IPv4 header of the packet, behind VLAN tags: version, ihl, tos, tot_len, id, frag_off, ttl, protocol, check, saddr, daddr (or proto, src, dst). "
+         "Numbers are in the machine's order; addresses are kept as they lie in memory, for ntop().",
+     .example = "xdp:lo { @[ntop(ip.saddr)] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "ip6",
+     .signature = "ip6() -> bool",
+     .doc = "The IPv6 header of the packet, behind VLAN tags: version, tclass, flow_lbl, payload_len, nexthdr, hop_limit, saddr, daddr (or src, dst).",
+     .example = "xdp:lo { @[ntop(ip6.saddr)] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "tcp",
+     .signature = "tcp() -> bool",
+     .doc =
+         "The TCP header of the packet, behind the options of IPv4 and the extension headers of IPv6: source, dest (or sport, dport), seq, ack_seq, doff, flags, fin, syn, "
+         "rst, psh, ack, urg, ece, cwr, window, check, urg_ptr. False in fragments behind the first.",
+     .example = "xdp:lo /tcp && tcp.syn/ { @[tcp.dest] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "udp",
+     .signature = "udp() -> bool",
+     .doc = "The UDP header of the packet: source, dest (or sport, dport), len, check.",
+     .example = "xdp:lo /udp/ { @[udp.dest] = sum(udp.len); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "icmp",
+     .signature = "icmp() -> bool",
+     .doc = "The ICMP header of an IPv4 packet: type, code, checksum, id, sequence, mtu, gateway.",
+     .example = "xdp:lo /icmp/ { @[icmp.type, icmp.code] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "icmp6",
+     .signature = "icmp6() -> bool",
+     .doc = "The ICMPv6 header of an IPv6 packet: type, code, checksum, id, sequence, mtu.",
+     .example = "xdp:lo /icmp6/ { @[icmp6.type] = count(); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "pkt",
+     .signature = "pkt() -> bool",
+     .doc = "The packet as a whole: `pkt.len`, and its bytes: `pkt[14:20]` are 20 bytes from offset 14 on, fewer where it ends before.",
+     .example = "xdp:lo { @ = hist(pkt.len); }",
+     .flags = view_flags,
+     .check = check_view,
+     .lower = lower_view},
+    {.name = "skb",
+     .signature = "skb() -> pointer",
+     .doc = "The packet as the kernel describes it to programs (struct __sk_buff): len, mark, priority, protocol, ifindex, hash ... mark, priority, queue_mapping, tc_index and tc_classid may be assigned to.",
+     .example = "tc:lo:ingress { @[skb.mark] = sum(skb.len); }",
+     .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::context_fields,
+     .infer = [](CallCheck& c) { return c.types().pointer(c.types().integer(8, false), AddressSpace::kernel); },
+     .check = check_skb,
+     .lower = [](Emit& e, CallLower&) { return e.resize(e.context(), 64, false); }},
+    {.name = "cidr",
+     .signature = "cidr(string prefix) -> cidr",
+     .doc = "A prefix of IPv4 or IPv6 addresses, the key of an `lpmtrie` map: `@blocked[cidr(\"10.0.0.0/8\")] = 1` is found by `@blocked[ip.saddr]`.",
+     .example = "let @blocked = lpmtrie(1000); begin { @blocked[cidr(\"10.0.0.0/8\")] = 1; }",
+     .infer = [](CallCheck& c) { return c.types().simple(Kind::cidr); },
+     .check = check_cidr,
+     .lower_into = [](Emit& e, CallLower& c) { e.copy(c.destination(), e.bytes(parse_prefix(literal_string(c.arg(0)).value_or("::/0")).value_or(std::string(20, '\0'))), 20); }},
+    {.name = "redirect",
+     .signature = "redirect(int ifindex) -> int64",
+     .doc = "Sends the packet out of another network interface: `return redirect(3)`.",
+     .example = "xdp:lo /udp.dport == 9/ { return redirect(2); }",
+     .flags = BuiltinFlag::unsafe | BuiltinFlag::needs_probe,
+     .check = check_redirect,
+     .lower = [](Emit& e, CallLower& c) { return e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},
+};
+
+}  // namespace
+
+std::span<const Builtin> packet_rows() { return rows; }
+
+}  // namespace awl

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Sends and receives packets.
+
+  packets frames INTERFACE KIND[*COUNT] ...   frames of the kinds below, as they are
+  packets datagrams SOURCE ADDRESS PORT COUNT SIZE
+  packets receive ADDRESS PORT SECONDS COUNT  prints how many datagrams and bytes came from each address; ends with the COUNT-th
+  packets serve ADDRESS PORT                  answers one TCP connection with its own port, then ends
+  packets ask ADDRESS PORT                    connects, prints the answer, or the error's name
+"""
+import collections
+import errno
+import socket
+import struct
+import sys
+import time
+
+
+def ethernet(kind, payload):
+    return bytes.fromhex("020000000002" "020000000001") + struct.pack("!H", kind) + payload
+
+
+def ipv4(protocol, payload, options=b"", fragment=0):
+    words = 5 + len(options) // 4
+    return struct.pack("!BBHHHBBH4s4s", 0x40 | words, 0, 4 * words + len(payload), 7, fragment, 64, protocol, 0, socket.inet_aton("10.77.0.2"),
+                       socket.inet_aton("10.77.0.1")) + options + payload
+
+
+def ipv6(following, payload):
+    return struct.pack("!IHBB", 6 << 28 | 0x12345, len(payload), following, 61) + socket.inet_pton(10, "fd00::2") + socket.inet_pton(10, "fd00::1") + payload
+
+
+def tcp(source, dest):
+    return struct.pack("!HHIIBBHHH", source, dest, 0x01020304, 0, 5 << 4, 2, 1000, 0, 0)
+
+
+def udp(source, dest):
+    return struct.pack("!HHHH", source, dest, 13, 0) + b"hello"
+
+
+def tag(number, kind, payload):
+    return struct.pack("!HH", 3 << 13 | number, kind) + payload
+
+
+EXTENSIONS = b"\x2b\x01" + bytes(14) + b"\x3c\x00" + bytes(6) + b"\x11\x02" + bytes(22)  # hop by hop, routing, destination options
+KINDS = {
+    "tcp4": lambda: ethernet(0x800, ipv4(6, tcp(1000, 80))),
+    "udp4": lambda: ethernet(0x800, ipv4(17, udp(1001, 53))),
+    "options4": lambda: ethernet(0x800, ipv4(17, udp(1002, 54), options=b"\x01" * 12)),
+    "fragment4": lambda: ethernet(0x800, ipv4(17, udp(1003, 55), fragment=100)),
+    "icmp4": lambda: ethernet(0x800, ipv4(1, b"\x08\x00\x00\x00\x12\x34\x00\x07")),
+    "vlan4": lambda: ethernet(0x8100, tag(42, 0x800, ipv4(17, udp(1004, 56)))),
+    "tags4": lambda: ethernet(0x88A8, tag(43, 0x8100, tag(44, 0x800, ipv4(6, tcp(1005, 57))))),
+    "tcp6": lambda: ethernet(0x86DD, ipv6(6, tcp(2000, 80))),
+    "extensions6": lambda: ethernet(0x86DD, ipv6(0, EXTENSIONS + udp(2001, 58))),
+    "fragment6": lambda: ethernet(0x86DD, ipv6(44, b"\x11\x00\x00\x08" + bytes(4) + udp(2002, 59))),
+    "first6": lambda: ethernet(0x86DD, ipv6(44, b"\x11\x00\x00\x01" + bytes(4) + udp(2003, 60))),
+    "icmp6": lambda: ethernet(0x86DD, ipv6(58, b"\x80\x00\x00\x00\x12\x34\x00\x07")),
+    "short4": lambda: ethernet(0x800, ipv4(6, tcp(1000, 80)))[:40],
+    "arp": lambda: ethernet(0x806, bytes(28)),
+}
+
+
+def frames(interface, *kinds):
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    raw.bind((interface, 0))
+    for kind in kinds:
+        name, _, count = kind.partition("*")
+        for _ in range(int(count or 1)):
+            raw.send(KINDS[name]())
+    time.sleep(0.2)
+
+
+def datagrams(source, address, port, count, size):
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.bind((source, 0))
+    for _ in range(int(count)):
+        sender.sendto(bytes(int(size)), (address, int(port)))
+    time.sleep(0.2)
+
+
+def receive(address, port, seconds, count):
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind((address, int(port)))
+    until, seen = time.monotonic() + float(seconds), collections.Counter()
+    sizes = collections.Counter()
+    while seen.total() < int(count) and (left := until - time.monotonic()) > 0:
+        receiver.settimeout(left)
+        try:
+            data, (source, _) = receiver.recvfrom(65536)
+        except socket.timeout:
+            break
+        seen[source] += 1
+        sizes[source] += len(data)
+    for source in sorted(seen):
+        print(f"{source}: {seen[source]} datagrams, {sizes[source]} bytes", flush=True)
+
+
+def serve(address, port):
+    with socket.create_server((address, int(port))) as server:
+        connection, _ = server.accept()
+        connection.sendall(f"served by {port}\n".encode())
+        connection.close()
+
+
+def ask(address, port):
+    for _ in range(50):  # the server may take a moment
+        try:
+            with socket.create_connection((address, int(port)), timeout=5) as connection:
+                print(connection.recv(100).decode(), end="")
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        except OSError as error:
+            print(errno.errorcode[error.errno])
+            return
+
+
+globals()[sys.argv[1]](*sys.argv[2:])
