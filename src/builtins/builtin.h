@@ -97,6 +97,7 @@ enum class BuiltinFlag : uint16_t {
   ends_program = 32,  // exit
   arguments = 64,     // `args`: its value is Context::args, a program made for several matches is split where they differ
   names_target = 128,  // `probe`: differs from match to match, so a program for several matches reads the attach cookie
+  numbered_argument = 512,  // argN: where it is may depend on the place
   needs_probe = 256,   // looks at the context or the target of the probe: not in functions of the script
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }

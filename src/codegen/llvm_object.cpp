@@ -85,6 +85,10 @@ llvm::GlobalVariable* Object::named_map(std::string_view name) {
   if (name == artifact::scratch_map) return placeholder(scratch_variable_, "awl_scratch");
   if (auto known = maps_.find(name); known != maps_.end()) return known->second;
   if (name == artifact::stacks_map) return maps_[std::string(name)] = make_stacks_map();
+  if (name == artifact::places_map) {
+    MapShape shape{.type = BPF_MAP_TYPE_ARRAY, .key = debug.integer(4, false), .value = debug.array(debug.integer(8, false), 8, sizeof(artifact::PlaceRow) / 8)};
+    return maps_[std::string(name)] = make_map(std::string(name), shape);
+  }
   MapShape shape{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = default_ring_bytes};
   return maps_[std::string(name)] = make_map(std::string(name), shape);
 }

@@ -71,6 +71,10 @@ class Lowering {
   Value access(const Access& access);
   Place access_place(const Access& access);
   Value function_address();
+  // --- places (lower_places.cpp) ---
+  // A 64-bit value out of the row of places_map for where the program runs; 0 if there is no row.
+  Value from_place(const std::function<Value(Value row)>& use);
+  Value place_argument(uint32_t index);
 
   // --- operators (lower_operators.cpp) ---
   Value binary(const ast::Expr& e, const ast::Binary& node);

@@ -1,5 +1,5 @@
 #pragma once
-// The real Host, in three files: host_linux.cpp (files, kernel facts), host_binaries.cpp (ELF), host_attach.cpp.
+// The real Host, in four files: host_linux.cpp (files, kernel facts), host_binaries.cpp (ELF), host_processes.cpp (where binaries are), host_attach.cpp.
 #include <map>
 #include <memory>
 
@@ -20,6 +20,9 @@ struct ElfFacts {
   };
   std::vector<Segment> segments;
   std::vector<ElfSymbol> functions;
+  std::map<std::string, ElfSymbol> variables;
+  std::vector<UsdtNote> notes;
+  int go_version = 0;
 };
 
 class LinuxHost final : public Host {
@@ -43,14 +46,20 @@ class LinuxHost final : public Host {
   Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override;
   Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) override;
   Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) override;
-  Result<std::string> find_binary(const std::string& name, std::optional<int> pid) override;
+  Result<std::string> find_binary(const std::string& name) override;
+  Result<ElfSymbol> elf_variable(const std::string& path, const std::string& name) override;
+  Result<std::vector<UsdtNote>> usdt_notes(const std::string& path) override;
+  Result<std::string> elf_code(const std::string& path, uint64_t file_offset, size_t size) override;
+  int go_version(const std::string& path) override;
+  Result<std::vector<std::string>> mapped_binaries(std::optional<int> pid) override;
+  Result<std::vector<int>> threads(int pid) override;
 
   Result<Link> attach_tracepoint(int program, const std::string& category, const std::string& name, uint64_t cookie) override;
   Result<Link> attach_raw_tracepoint(int program, const std::string& name, uint64_t cookie) override;
   Result<Link> attach_trace(int program, uint64_t cookie) override;
   Result<Link> attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override;
   Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, bool ret) override;
-  Result<Link> attach_uprobe(int program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) override;
+  Result<Link> attach_uprobe(int program, const std::string& path, const MultiTarget& target, int pid, bool ret) override;
   Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override;
   Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) override;
   std::vector<int> online_cpus() override;
@@ -76,6 +85,7 @@ class LinuxHost final : public Host {
   std::optional<std::vector<std::pair<std::string, uint64_t>>> symbols_;
   std::map<Feature, bool> features_;
   std::map<std::string, ElfFacts> elf_;
+  std::map<std::string, std::vector<UsdtNote>> notes_;
   std::map<std::string, std::shared_ptr<DwarfFile>> debug_;
   std::map<std::string, PerfUnit> perf_units_;
 };

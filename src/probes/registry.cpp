@@ -13,6 +13,7 @@ constexpr const Provider* all[] = {
     &begin_provider,         &end_provider,       &interval_provider,  &profile_provider,  &tracepoint_provider,
     &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
     &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,
+    &usdt_provider,
 };
 
 bool same_name(std::string_view a, std::string_view b) {
