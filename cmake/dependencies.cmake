@@ -24,6 +24,14 @@ target_link_libraries(awl_dwarf INTERFACE ${AWL_LIBDW} PkgConfig::ELF ZLIB::ZLIB
 add_library(awl_libbpf INTERFACE)
 target_link_libraries(awl_libbpf INTERFACE PkgConfig::BPF)
 
+# Reading ZIP archives (minizip: the static archive, it needs zlib alone) and lengths of x86 instructions.
+find_library(AWL_MINIZIP NAMES libminizip.a minizip REQUIRED)
+add_library(awl_archive INTERFACE)
+target_link_libraries(awl_archive INTERFACE ${AWL_MINIZIP} ZLIB::ZLIB)
+find_library(AWL_ZYDIS NAMES Zydis REQUIRED)
+add_library(awl_instructions INTERFACE)
+target_link_libraries(awl_instructions INTERFACE ${AWL_ZYDIS})
+
 # BCC's symbol code: the static archive has no LLVM in it, the shared library drags one in.
 add_library(awl_symbols INTERFACE)
 target_link_libraries(awl_symbols INTERFACE -l:libbcc_bpf.a PkgConfig::BPF PkgConfig::ELF ZLIB::ZLIB LibLZMA::LibLZMA)

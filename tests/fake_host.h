@@ -34,6 +34,11 @@ class FakeHost : public Host {
   std::map<std::string, std::vector<ElfSymbol>> elf;  // path -> functions
   std::map<std::string, std::string> binaries;        // short name -> path
   std::map<std::string, std::shared_ptr<DwarfFile>> debug;  // path -> debug information
+  std::map<std::string, std::vector<UsdtNote>> notes;       // path -> static probe points
+  std::map<std::string, uint64_t> variables_of;             // "path:name" -> address
+  std::map<std::string, std::string> code;                  // path -> bytes of the file
+  std::map<std::string, int> go;                            // path -> version of the Go compiler
+  std::map<int, std::vector<std::string>> mapped;           // process -> its files with code
   std::set<Feature> features{Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch, Feature::large_keys, Feature::percpu_lookup};
   std::string tracefs_path = "/sys/kernel/tracing";   // empty: not mounted
   std::vector<int> cpus{0, 1};
@@ -111,6 +116,7 @@ class FakeHost : public Host {
     return found->second;
   }
   Result<ElfSymbol> elf_symbol(const std::string& path, const std::string& name) override {
+    if (auto found = variables_of.find(path + ":" + name); found != variables_of.end()) return ElfSymbol{name, found->second, found->second, 8};
     AWL_TRY(all, elf_functions(path));
     for (const ElfSymbol& symbol : all)
       if (symbol.name == name) return symbol;
@@ -125,7 +131,25 @@ class FakeHost : public Host {
     if (!elf.contains(path)) return fail(ENOENT, "cannot open '{}'", path);
     return address;
   }
-  Result<std::string> find_binary(const std::string& name, std::optional<int>) override {
+  Result<std::vector<UsdtNote>> usdt_notes(const std::string& path) override {
+    auto found = notes.find(path);
+    if (found == notes.end()) return elf.contains(path) ? Result<std::vector<UsdtNote>>(std::vector<UsdtNote>{}) : fail(ENOENT, "cannot open '{}'", path);
+    return found->second;
+  }
+  Result<std::string> elf_code(const std::string& path, uint64_t file_offset, size_t size) override {
+    auto found = code.find(path);
+    if (found == code.end() || file_offset > found->second.size()) return fail(ENOENT, "cannot open '{}'", path);
+    return found->second.substr(file_offset, size);
+  }
+  int go_version(const std::string& path) override { return go.contains(path) ? go.at(path) : 0; }
+  Result<std::vector<std::string>> mapped_binaries(std::optional<int> pid) override {
+    std::set<std::string> paths;
+    for (const auto& [id, files_of] : mapped)
+      if (!pid || *pid == id) paths.insert(files_of.begin(), files_of.end());
+    return std::vector<std::string>(paths.begin(), paths.end());
+  }
+  Result<std::vector<int>> threads(int pid) override { return std::vector<int>{pid, pid + 1}; }
+  Result<std::string> find_binary(const std::string& name) override {
     if (name.starts_with('/')) {
       if (files.contains(name) || elf.contains(name) || executables.contains(name)) return name;
     } else if (auto found = binaries.find(name); found != binaries.end()) {
@@ -149,12 +173,12 @@ class FakeHost : public Host {
     for (const MultiTarget& target : targets) text += fmt::format(" {}={}", target.symbol, target.cookie);
     return attach(text);
   }
-  Result<Link> attach_uprobe(int, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) override {
-    return attach(fmt::format("{} {}+{:#x} pid {} cookie {}", ret ? "uretprobe" : "uprobe", path, offset, pid, cookie));
+  Result<Link> attach_uprobe(int, const std::string& path, const MultiTarget& target, int pid, bool ret) override {
+    return attach(fmt::format("{} {}+{:#x} pid {} cookie {}{}", ret ? "uretprobe" : "uprobe", path, target.offset, pid, target.cookie, semaphore(target)));
   }
   Result<Link> attach_uprobe_multi(int, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override {
     std::string text = fmt::format("{} {} pid {}", ret ? "uretprobe_multi" : "uprobe_multi", path, pid);
-    for (const MultiTarget& target : targets) text += fmt::format(" {:#x}={}", target.offset, target.cookie);
+    for (const MultiTarget& target : targets) text += fmt::format(" {:#x}={}{}", target.offset, target.cookie, semaphore(target));
     return attach(text);
   }
   Result<Link> attach_perf_event(int, const PerfEvent& event, int pid, std::span<const int> on) override {
@@ -174,6 +198,7 @@ class FakeHost : public Host {
   Result<std::string> cgroup_root() override { return "/sys/fs/cgroup"; }
 
  private:
+  static std::string semaphore(const MultiTarget& target) { return target.semaphore ? fmt::format(" semaphore {:#x}", target.semaphore) : ""; }
   Result<Link> attach(std::string line) {
     if (!refuse.empty() && line.find(refuse) != std::string::npos) return fail(EINVAL, "cannot attach {}", line);
     attached.push_back(line);

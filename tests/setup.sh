@@ -5,9 +5,9 @@ set -euo pipefail
 packages=(
   # build
   g++ cmake ninja-build ccache pkg-config flex bison llvm-19 llvm-19-dev lld-19 libzstd-dev libxml2-dev libclang-19-dev libedit-dev
-  libbpf-dev libbpfcc-dev libelf-dev libdw-dev zlib1g-dev liblzma-dev libiberty-dev libfmt-dev nlohmann-json3-dev
+  libbpf-dev libbpfcc-dev libelf-dev libdw-dev zlib1g-dev liblzma-dev libiberty-dev libminizip-dev libzydis-dev libfmt-dev nlohmann-json3-dev
   # tests, guests
-  libgtest-dev libgmock-dev python3 iproute2 procps util-linux bpftool qemu-system-x86 busybox-static cpio kmod zstd xz-utils git
+  libgtest-dev libgmock-dev systemtap-sdt-dev python3 iproute2 procps util-linux bpftool qemu-system-x86 busybox-static cpio kmod zstd xz-utils git
   # bench, fuzz, style
   libbenchmark-dev mmdebstrap time clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19
 )

@@ -80,6 +80,7 @@ void fields(V& v, Program& p) {
   v("probe", p.probe);
   v("per_target", p.per_target);
   v("place", p.place);
+  v("uses_places", p.uses_places);
 }
 template <typename V>
 void fields(V& v, Param& p) {

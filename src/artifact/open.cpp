@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -101,6 +102,7 @@ Result<> check_names(const Contents& contents, const Meta& meta) {
     if (map.storage != Storage::global && !contents.symbols.contains(map.elf_name))
       return fail(0, "the object has no BPF map '{}'", map.elf_name);
   }
+  if (std::ranges::any_of(meta.programs, &Program::uses_places) && !contents.symbols.contains(places_map)) return fail(0, "the object has no BPF map '{}'", places_map);
   if (!meta.sites.empty() && !contents.symbols.contains(events_map)) return fail(0, "the object has no BPF map '{}'", events_map);
   AWL_CHECK(check_variable(contents, globals_symbol, meta.globals_size));
   uint64_t params = 0;

@@ -132,6 +132,7 @@ struct Program {
   std::string probe;      // full attach point text as the `probe` builtin shows it (with wildcards if any)
   bool per_target = false;  // the program tells its matches apart: it reads the attach cookie = index of the match
   std::string place;      // "stdin:1:1-10" of the attach point, for messages
+  bool uses_places = false;  // it reads its row of places_map: the cookie is then the row's index, and the row tells the match
 };
 
 // A read-only global that is set before load; see codegen/params.h for who reads them. All live in the .rodata variable
@@ -219,6 +220,28 @@ constexpr uint32_t stack_frame_bytes(StackMode mode) { return mode == StackMode:
 // the packet's bytes.
 inline constexpr std::string_view packets_map = "awl_packets";
 inline constexpr uint32_t packet_header = 16;
+// BPF_MAP_TYPE_ARRAY that the run side fills before it attaches: what programs with Program::uses_places must know of the place where they run.
+// A 64-bit value of argument i of a static probe point:
+//   none       0 (it cannot be read)
+//   constant   value
+//   in_register  register `base`
+//   in_memory  `size` bytes of the process at register `base` (if has_base) + register `index` * `scale` (if scale is not 0) + value
+// of which then `size` bytes behind the lowest `skip` bits count, extended by their sign if is_signed.
+enum class PlaceKind : uint8_t { none, constant, in_register, in_memory };
+struct PlaceArgument {
+  uint64_t value = 0;
+  PlaceKind kind = PlaceKind::none;
+  uint8_t size = 8, is_signed = 0, skip = 0;
+  uint8_t has_base = 0, base = 0, scale = 0, index = 0;  // registers as indices of u64 words of struct pt_regs
+  auto operator<=>(const PlaceArgument&) const = default;
+};
+inline constexpr size_t place_arguments = 12;  // what the macros of sys/sdt.h can give
+struct PlaceRow {
+  uint64_t match = 0;  // index of the target's match
+  PlaceArgument arguments[place_arguments];
+  auto operator<=>(const PlaceRow&) const = default;
+};
+inline constexpr std::string_view places_map = "awl_places";
 inline constexpr std::string_view params_symbol = "awl_params";
 inline constexpr std::string_view globals_symbol = "awl_globals";
 // Where the kernel has no attach cookies, a per_target program loads this 64-bit constant (BPF_LD_IMM64) in the cookie's place, and the

@@ -100,7 +100,7 @@ class CallLower {
   virtual void with_element(const std::function<void(Value slot)>& use) = 0;
 };
 
-enum class BuiltinFlag : uint16_t {
+enum class BuiltinFlag : uint32_t {
   none = 0,
   unsafe = 1,         // needs --unsafe
   async = 2,          // an event for the run side (Meta::sites)
@@ -113,13 +113,14 @@ enum class BuiltinFlag : uint16_t {
   needs_probe = 256,   // looks at the context or the target of the probe: not in functions of the script
   late = 1024,         // constant() only where a value is asked for when compiling; elsewhere the call stays and is answered when the program runs
   asks_types = 512,    // constant() looks at types: it is asked when they have settled
+  numbered_argument = 32768,  // argN: where it is may depend on the place
   per_match = 2048,     // depends on the match at hand: a program made for several matches is split
   packet_view = 4096,   // part of the packet, `tcp`: true where the packet has it; its fields are those of the view of that name (probes/packet.h)
   context_fields = 8192,  // `ctx`, `skb`: its fields are Context::fields
   task = 16384,         // about the current task: not where programs run for none
 };
-constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint16_t(a) | uint16_t(b)); }
-constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint16_t(a) & uint16_t(b)) != 0; }
+constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint32_t(a) | uint32_t(b)); }
+constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint32_t(a) & uint32_t(b)) != 0; }
 
 struct Builtin {
   std::string_view name;

@@ -95,6 +95,10 @@ llvm::GlobalVariable* Object::named_map(std::string_view name) {
     MapShape packets{.type = BPF_MAP_TYPE_PERF_EVENT_ARRAY, .key = debug.integer(4, true), .value = debug.integer(4, false)};
     return maps_[std::string(name)] = make_map(std::string(name), packets);
   }
+  if (name == artifact::places_map) {
+    MapShape shape{.type = BPF_MAP_TYPE_ARRAY, .key = debug.integer(4, false), .value = debug.array(debug.integer(8, false), 8, sizeof(artifact::PlaceRow) / 8)};
+    return maps_[std::string(name)] = make_map(std::string(name), shape);
+  }
   MapShape shape{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = default_ring_bytes};
   return maps_[std::string(name)] = make_map(std::string(name), shape);
 }

@@ -118,6 +118,10 @@ class Lowering {
   Place access_place(const Access& access);
   Place context_bytes(const ContextField& field);
   Value function_address();
+  // --- places (lower_places.cpp) ---
+  // A 64-bit value out of the row of places_map for where the program runs; 0 if there is no row.
+  Value from_place(const std::function<Value(Value row)>& use);
+  Value place_argument(uint32_t index);
 
   // --- packets (lower_packet.cpp) ---
   void find_packet();

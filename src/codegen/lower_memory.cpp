@@ -218,6 +218,7 @@ Value Lowering::access(const Access& access) {
                         [&](const DataLocAccess& a) { return emit.resize(access_place(Access(a)).address, 64, false); },
                         [&](const FunctionIpAccess&) { return function_address(); },
                         [&](const HelperTextAccess&) { return emit.resize(access_place(access).address, 64, false); },
+                        [&](const UsdtAccess& a) { return place_argument(a.index); },
                         [&](const RegistersAccess& a) { return emit.context_load(64, a.offsets.front()); },
                         [&](const StackAccess&) {
                           Value slot = memory(8);

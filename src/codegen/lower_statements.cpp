@@ -41,7 +41,10 @@ Value Lowering::probe_id() {
   int64_t feature = find_param(ParamKind::feature, "attach_cookie");
   assert(feature >= 0);
   uint64_t program = uint64_t{1} << 63 | uint64_t{program_index} << 32;
-  return emit.binary(Op::bit_or, emit.cookie(static_cast<uint32_t>(std::max<int64_t>(feature, 0))), emit.imm(program));
+  Value match;
+  if (instance.uses_places) match = from_place([&](Value row) { return emit.load(row, 64, offsetof(artifact::PlaceRow, match)); });
+  else match = emit.cookie(static_cast<uint32_t>(std::max<int64_t>(feature, 0)));
+  return emit.binary(Op::bit_or, match, emit.imm(program));
 }
 
 // The current task's process id as the parameter `pid` means it.

@@ -72,6 +72,7 @@ int run_program(Options& options, Host& host) {
   // The command of -c comes first: a command that does not exist is found before anything is compiled.
   Result<std::optional<Child>> child = start_child(options.run);
   if (!child) return ended(child.error()).error().status;
+  if (*child) host.process = (*child)->pid();
   OrEnded<artifact::Bytes> object = object_of(options, host);
   if (!object) return object.error().status;
   if (!options.artifact_file.empty())
@@ -93,6 +94,7 @@ int main(int argc, char** argv) {
   }
   options->run.session.color = use_color();
   std::unique_ptr<Host> host = make_linux_host(options->run.host);
+  host->process = options->run.session.pid;
   switch (options->command) {
     case Command::help: fmt::print("{}", usage_text); return 0;
     case Command::version: fmt::print("awl v{}\n", AWL_VERSION); return 0;

@@ -152,8 +152,8 @@ Result<bool> take_own_option(int code, const char* value, Options& options) {
         rest.remove_prefix(std::min(colon + 1, rest.size()));
       }
       return true;
-    case option_dwarf_pid:
-    case option_usdt_activation: return fail(0, "this option is not supported yet");
+    case option_usdt_activation: return true;  // the kernels that awl supports count the uses of semaphores themselves
+    case option_dwarf_pid: return fail(0, "this option is not supported yet");
     default: return false;
   }
 }

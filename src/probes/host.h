@@ -47,13 +47,26 @@ struct PerfEvent {
   uint64_t config = 0;
   uint64_t period = 0;     // one of period and frequency
   uint64_t frequency = 0;
+  // PERF_TYPE_BREAKPOINT: the memory that is watched, and for which accesses (HW_BREAKPOINT_R, W, X).
+  uint64_t address = 0, length = 0;
+  uint32_t access = 0;
 };
 
-// A multi-attachment: names or offsets with one cookie each.
+// One place of an attachment, a multi-attachment has several: a name or an offset, with a cookie.
 struct MultiTarget {
   std::string symbol;   // kprobe_multi
-  uint64_t offset = 0;  // uprobe_multi: file offset
+  uint64_t offset = 0;  // user probes: file offset
   uint64_t cookie = 0;
+  uint64_t semaphore = 0;  // user probes: where in the file a 16-bit counter lies that the kernel raises in each process while the probe is there; 0: none
+};
+
+// A static probe point (USDT) in a program or library.
+struct UsdtNote {
+  std::string provider, name;
+  uint64_t address = 0;      // as in the symbol table
+  uint64_t file_offset = 0;  // of its instruction
+  uint64_t semaphore = 0;    // file offset of the counter, 0: none
+  std::string arguments;     // as the note has them: "-4@%edi 8@-16(%rbp)"
 };
 
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
@@ -72,6 +85,9 @@ struct ProgramOutput {
 class Host {
  public:
   virtual ~Host() = default;
+
+  // The process (-p, -c) that names of libraries, `*` as a binary, and paths of user-space probes are looked for in first.
+  std::optional<int> process;
 
   // --- files ---
   // Reads a whole file, at most `limit` bytes (more is an error).
@@ -111,8 +127,20 @@ class Host {
   virtual Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) = 0;
   // Where the code at an address (as in the symbol table) is in the file.
   virtual Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) = 0;
-  // A library or program name as the loader and PATH would find it ("libc" -> ".../libc.so.6", "bash" -> "/usr/bin/bash").
-  virtual Result<std::string> find_binary(const std::string& name, std::optional<int> pid) = 0;
+  // A library or program name as the loader and PATH would find it ("libc" -> ".../libc.so.6", "bash" -> "/usr/bin/bash"), or a path. With
+  // `process` set its libraries come first, and paths are those that it sees (a container's, below /proc/PID/root).
+  // "ARCHIVE!/MEMBER" is a file that lies uncompressed in a ZIP archive. All that take the path of a binary take such a name too.
+  virtual Result<std::string> find_binary(const std::string& name) = 0;
+  // Its static probe points, in the file's order.
+  virtual Result<std::vector<UsdtNote>> usdt_notes(const std::string& path) = 0;
+  // At most `size` bytes of the file from a file offset (as ElfSymbol::file_offset).
+  virtual Result<std::string> elf_code(const std::string& path, uint64_t file_offset, size_t size) = 0;
+  // The minor version of the Go compiler that made a binary (19 for go1.19); 0: not made by one.
+  virtual int go_version(const std::string& path) = 0;
+  // Files with code that are mapped by a process, or by any, each once, sorted; as paths that can be opened here.
+  virtual Result<std::vector<std::string>> mapped_binaries(std::optional<int> pid) = 0;
+  // Ids of a process's threads.
+  virtual Result<std::vector<int>> threads(int pid) = 0;
 
   // --- attaching; `program` is the file descriptor of a loaded program, which the caller keeps. A cookie of 0 is none. ---
   virtual Result<Link> attach_tracepoint(int program, const std::string& category, const std::string& name, uint64_t cookie) = 0;
@@ -122,7 +150,7 @@ class Host {
   virtual Result<Link> attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) = 0;
   virtual Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, bool ret) = 0;
   // pid -1: every process.
-  virtual Result<Link> attach_uprobe(int program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) = 0;
+  virtual Result<Link> attach_uprobe(int program, const std::string& path, const MultiTarget& target, int pid, bool ret) = 0;
   virtual Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) = 0;
   // On each given CPU (or following `pid` on any CPU when `cpus` is empty).
   virtual Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) = 0;

@@ -6,9 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "probes/elf_file.h"
 #include "probes/linux_host.h"
 
 namespace awl {
@@ -169,31 +171,35 @@ Result<Link> LinuxHost::attach_kprobe_multi(int program, std::span<const MultiTa
   return closing(link);
 }
 
-Result<Link> LinuxHost::attach_uprobe(int program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) {
-  const std::string what = fmt::format("{} at file offset {:#x}", path, offset);
+Result<Link> LinuxHost::attach_uprobe(int program, const std::string& path, const MultiTarget& target, int pid, bool ret) {
+  const std::string what = fmt::format("{} at file offset {:#x}", path, target.offset), file = split_binary_path(path).file;
   AWL_TRY(unit, perf_unit("uprobe"));
+  constexpr unsigned semaphore_shift = 32;  // config bits of format/ref_ctr_offset
   perf_event_attr attr{};
   attr.type = unit.type;
   attr.size = sizeof attr;
-  attr.config = ret ? unit.return_bit : 0;
-  attr.uprobe_path = reinterpret_cast<uint64_t>(path.c_str());
-  attr.probe_offset = offset;
+  attr.config = (ret ? unit.return_bit : 0) | target.semaphore << semaphore_shift;
+  attr.uprobe_path = reinterpret_cast<uint64_t>(file.c_str());
+  attr.probe_offset = target.offset;
   const int event = perf_event_open(attr, pid > 0 ? pid : -1, pid > 0 ? -1 : 0);
   if (event < 0) return cannot_attach(errno, what);
-  return attach_to_event(program, event, cookie, what);
+  return attach_to_event(program, event, target.cookie, what);
 }
 
 Result<Link> LinuxHost::attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) {
-  std::vector<unsigned long> offsets;
+  std::vector<unsigned long> offsets, semaphores;
   std::vector<__u64> cookies;
   for (const MultiTarget& target : targets) {
     offsets.push_back(target.offset);
     cookies.push_back(target.cookie);
+    semaphores.push_back(target.semaphore);
   }
+  const std::string file = split_binary_path(path).file;
   LIBBPF_OPTS(bpf_link_create_opts, options);
-  options.uprobe_multi.path = path.c_str();
+  options.uprobe_multi.path = file.c_str();
   options.uprobe_multi.offsets = offsets.data();
   options.uprobe_multi.cookies = cookies.data();
+  if (std::ranges::any_of(semaphores, [](unsigned long at) { return at != 0; })) options.uprobe_multi.ref_ctr_offsets = semaphores.data();
   options.uprobe_multi.cnt = static_cast<uint32_t>(targets.size());
   options.uprobe_multi.flags = ret ? static_cast<uint32_t>(BPF_F_UPROBE_MULTI_RETURN) : 0;
   options.uprobe_multi.pid = pid > 0 ? static_cast<uint32_t>(pid) : 0;
@@ -213,6 +219,11 @@ Result<Link> LinuxHost::attach_perf_event(int program, const PerfEvent& wanted, 
     attr.config = wanted.config;
     attr.disabled = 1;
     attr.freq = wanted.frequency != 0;
+    if (wanted.type == PERF_TYPE_BREAKPOINT) {
+      attr.bp_addr = wanted.address;
+      attr.bp_len = wanted.length;
+      attr.bp_type = wanted.access;
+    }
     if (wanted.frequency != 0)
       attr.sample_freq = wanted.frequency;
     else

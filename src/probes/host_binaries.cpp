@@ -11,33 +11,25 @@
 #include <cstring>
 
 #include "probes/dwarf.h"
+#include "probes/elf_file.h"
 #include "probes/linux_host.h"
 
 namespace awl {
 namespace {
 
-struct OpenElf {
-  int fd = -1;
-  Elf* elf = nullptr;
-  ~OpenElf() {
-    if (elf) elf_end(elf);
-    if (fd >= 0) close(fd);
-  }
-};
-
-void read_segments(Elf* elf, ElfFacts& facts) {
+void read_segments(Elf* elf, uint64_t start, ElfFacts& facts) {
   size_t count = 0;
   if (elf_getphdrnum(elf, &count) != 0) return;
   for (size_t i = 0; i < count; ++i) {
     GElf_Phdr header;
     if (!gelf_getphdr(elf, static_cast<int>(i), &header) || header.p_type != PT_LOAD) continue;
-    facts.segments.push_back({header.p_vaddr, header.p_filesz, header.p_offset, (header.p_flags & PF_X) != 0});
+    facts.segments.push_back({header.p_vaddr, header.p_filesz, header.p_offset + start, (header.p_flags & PF_X) != 0});
   }
 }
 
-const ElfFacts::Segment* find_segment(const ElfFacts& facts, uint64_t address) {
+const ElfFacts::Segment* find_segment(const ElfFacts& facts, uint64_t address, bool code = true) {
   for (const ElfFacts::Segment& segment : facts.segments)
-    if (segment.executable && address >= segment.address && address - segment.address < segment.size) return &segment;
+    if ((segment.executable || !code) && address >= segment.address && address - segment.address < segment.size) return &segment;
   return nullptr;
 }
 
@@ -50,8 +42,8 @@ void read_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, ElfFacts&
     GElf_Sym symbol;
     if (!gelf_getsym(data, static_cast<int>(i), &symbol)) break;
     const unsigned type = GELF_ST_TYPE(symbol.st_info);
-    const bool variable = type == STT_OBJECT || type == STT_NOTYPE;
-    if ((!variable && type != STT_FUNC && type != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF || symbol.st_value == 0) continue;
+    const bool variable = type == STT_OBJECT || type == STT_COMMON || type == STT_NOTYPE;
+    if ((type != STT_FUNC && type != STT_GNU_IFUNC && !variable) || symbol.st_shndx == SHN_UNDEF || symbol.st_value == 0) continue;
     const char* text = elf_strptr(elf, header.sh_link, symbol.st_name);
     if (!text || !*text) continue;
     if (variable) {
@@ -67,67 +59,96 @@ void read_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, ElfFacts&
   }
 }
 
-// The names under which /etc/ld.so.cache knows a library, with their files. The format: a header "glibc-ld.so.cache1.1", the number of
-// entries (u32 at byte 20), 24-byte entries from byte 48: i32 flags, u32 offset of the name, u32 offset of the path, then
-// os version and hardware capabilities; offsets count from the header.
-std::vector<std::pair<std::string, std::string>> loader_cache(const std::string& bytes) {
-  constexpr std::string_view magic = "glibc-ld.so.cache1.1";
-  constexpr size_t header = 48, entry = 24;
-  std::vector<std::pair<std::string, std::string>> libraries;
-  const size_t start = bytes.find(magic);  // an older table may stand before it
-  if (start == std::string::npos || bytes.size() - start < header) return libraries;
-  const std::string_view table = std::string_view(bytes).substr(start);
-  const auto word = [&](size_t at) {
-    uint32_t value = 0;
-    std::memcpy(&value, table.data() + at, sizeof value);
-    return value;
-  };
-  const auto text = [&](uint32_t at) -> std::string {
-    if (at >= table.size()) return {};
-    const std::string_view rest = table.substr(at);
-    return std::string(rest.substr(0, rest.find('\0')));
-  };
-  const size_t count = std::min<size_t>(word(magic.size()), (table.size() - header) / entry);
-  for (size_t i = 0; i < count; ++i) libraries.emplace_back(text(word(header + i * entry + 4)), text(word(header + i * entry + 8)));
-  return libraries;
+// What a description ends with: strings one behind the other, and nothing else.
+std::optional<std::string_view> next_string(std::string_view& rest) {
+  const size_t end = rest.find('\0');
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view text = rest.substr(0, end);
+  rest.remove_prefix(end + 1);
+  return text;
 }
 
-std::string real_path(const std::string& path) {
-  const std::unique_ptr<char, void (*)(void*)> resolved(realpath(path.c_str(), nullptr), free);
-  return resolved ? resolved.get() : path;
+// A note of sys/sdt.h: addresses of the place, of .stapsdt.base and of the semaphore, then provider, name and arguments.
+void read_note(std::string_view description, uint64_t base, ElfFacts& facts) {
+  uint64_t words[3];
+  if (description.size() < sizeof words) return;
+  std::memcpy(words, description.data(), sizeof words);
+  description.remove_prefix(sizeof words);
+  const auto provider = next_string(description), name = next_string(description), arguments = next_string(description);
+  if (!provider || !name || !arguments || provider->empty() || name->empty()) return;
+  // Prelinking moves the sections and does not tell the notes.
+  const uint64_t moved = base && words[1] ? base - words[1] : 0;
+  UsdtNote note{.provider = std::string(*provider), .name = std::string(*name), .address = words[0] + moved, .arguments = std::string(*arguments)};
+  const ElfFacts::Segment* code = find_segment(facts, note.address);
+  if (!code) return;
+  note.file_offset = note.address - code->address + code->offset;
+  if (words[2])
+    if (const ElfFacts::Segment* data = find_segment(facts, words[2] + moved, false)) note.semaphore = words[2] + moved - data->address + data->offset;
+  facts.notes.push_back(std::move(note));
 }
 
-bool is_file(const std::string& path) {
-  struct stat status{};
-  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+void read_notes(Elf* elf, Elf_Scn* section, uint64_t base, ElfFacts& facts) {
+  constexpr uint32_t probe_note = 3;  // NT_STAPSDT
+  Elf_Data* data = elf_getdata(section, nullptr);
+  if (!data || gelf_getclass(elf) != ELFCLASS64) return;
+  GElf_Nhdr header;
+  size_t name = 0, description = 0;
+  for (size_t at = 0; (at = gelf_getnote(data, at, &header, &name, &description)) > 0;) {
+    const char* bytes = static_cast<const char*>(data->d_buf);
+    if (header.n_type == probe_note && std::string_view(bytes + name, header.n_namesz) == std::string_view("stapsdt", 8))
+      read_note({bytes + description, header.n_descsz}, base, facts);
+  }
 }
 
-bool is_elf(const std::string& path) {
-  const OpenElf file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  char magic[SELFMAG] = {};
-  return file.fd >= 0 && read(file.fd, magic, sizeof magic) == SELFMAG && std::memcmp(magic, ELFMAG, SELFMAG) == 0;
+// "go1.19.8" -> 19, out of .go.buildinfo: a magic, the size of pointers, flags; since Go 1.18 (flag 2) the version stands at byte 32
+// behind its length, before it a pointer to the string's header does.
+int read_go_version(Elf_Data* data) {
+  constexpr std::string_view magic = "\xff Go buildinf:";
+  constexpr int before_inline_strings = 17;
+  if (!data || data->d_size < 33) return 0;
+  const std::string_view bytes(static_cast<const char*>(data->d_buf), data->d_size);
+  if (!bytes.starts_with(magic)) return 0;
+  if (!(bytes[15] & 2)) return before_inline_strings;
+  constexpr std::string_view prefix = "go1.";
+  std::string_view version = bytes.substr(33, static_cast<unsigned char>(bytes[32]));
+  if (!version.starts_with(prefix)) return before_inline_strings;
+  int minor = 0;
+  for (const char c : version.substr(prefix.size())) {
+    if (c < '0' || c > '9') break;
+    minor = minor * 10 + (c - '0');
+  }
+  return minor;
 }
 
-// Paths that are mapped into a process with this file name ("libc.so.6", "libc").
-bool names_library(std::string_view file, std::string_view name) {
-  return file == name || (file.starts_with(name) && file.substr(name.size()).starts_with(".so"));
+void read_section(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, ElfFacts& facts) {
+  size_t names = 0;
+  if (elf_getshdrstrndx(elf, &names) != 0) return;
+  const char* text = elf_strptr(elf, names, header.sh_name);
+  const std::string_view name = text ? text : "";
+  if (name == ".go.buildinfo") facts.go_version = read_go_version(elf_getdata(section, nullptr));
+  if (name != ".note.stapsdt" || header.sh_type != SHT_NOTE) return;
+  uint64_t base = 0;
+  for (Elf_Scn* other = nullptr; (other = elf_nextscn(elf, other));) {
+    GElf_Shdr there;
+    const char* other_name = gelf_getshdr(other, &there) ? elf_strptr(elf, names, there.sh_name) : nullptr;
+    if (other_name && std::string_view(other_name) == ".stapsdt.base") base = there.sh_addr;
+  }
+  read_notes(elf, section, base, facts);
 }
 
 }  // namespace
 
 Result<const ElfFacts*> LinuxHost::elf_facts(const std::string& path) {
   if (const auto found = elf_.find(path); found != elf_.end()) return &found->second;
-  elf_version(EV_CURRENT);
-  OpenElf file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) return fail(errno, "cannot open '{}'", path);
-  file.elf = elf_begin(file.fd, ELF_C_READ_MMAP, nullptr);
-  if (!file.elf || elf_kind(file.elf) != ELF_K_ELF) return fail(0, "'{}' is no ELF file", path);
+  AWL_TRY(file, open_elf(path));
   ElfFacts facts;
-  read_segments(file.elf, facts);
+  read_segments(file.elf, file.start, facts);
   bool has_symbols = false;
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(file.elf, section));) {
     GElf_Shdr header;
-    if (!gelf_getshdr(section, &header) || (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM)) continue;
+    if (!gelf_getshdr(section, &header)) continue;
+    if (header.sh_type == SHT_PROGBITS) read_section(file.elf, section, header, facts);
+    if (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM) continue;
     has_symbols |= header.sh_type == SHT_SYMTAB;
     read_symbols(file.elf, section, header, facts);
   }
@@ -172,40 +193,35 @@ Result<uint64_t> LinuxHost::elf_file_offset(const std::string& path, uint64_t ad
   return address - segment->address + segment->offset;
 }
 
-Result<std::string> LinuxHost::find_binary(const std::string& name, std::optional<int> pid) {
-  if (name.find('/') != std::string::npos) {
-    if (!is_file(name)) return fail(ENOENT, "'{}' does not exist", name);
-    return name;
+Result<std::vector<UsdtNote>> LinuxHost::usdt_notes(const std::string& path) {
+  if (const auto found = notes_.find(path); found != notes_.end()) return found->second;
+  // Symbols are left alone: notes are looked for in many files, and most have none.
+  AWL_TRY(file, open_elf(path));
+  ElfFacts facts;
+  read_segments(file.elf, file.start, facts);
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(file.elf, section));) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE) read_section(file.elf, section, header, facts);
   }
-  if (pid) {
-    if (const auto maps = read_file(fmt::format("/proc/{}/maps", *pid), 64 << 20)) {
-      for (size_t at = 0; at < maps->size();) {
-        const size_t end = std::min(maps->find('\n', at), maps->size());
-        const std::string_view line = std::string_view(*maps).substr(at, end - at);
-        at = end + 1;
-        const size_t slash = line.find('/');
-        if (slash != std::string_view::npos && names_library(line.substr(line.rfind('/') + 1), name))
-          return std::string(line.substr(slash));
-      }
-    }
-  }
-  const std::string path_variable = environment("PATH").value_or("/usr/sbin:/usr/bin:/sbin:/bin");
-  for (size_t at = 0; at <= path_variable.size();) {
-    const size_t end = std::min(path_variable.find(':', at), path_variable.size());
-    const std::string path = path_variable.substr(at, end - at) + "/" + name;
-    at = end + 1;
-    if (is_executable(path) && is_elf(path)) return path;
-  }
-  if (const auto cache = read_file("/etc/ld.so.cache", 64 << 20)) {
-    std::string best;
-    for (const auto& [library, path] : loader_cache(*cache)) {
-      if (!names_library(library, name) || !is_file(path)) continue;
-      if (library == name) return real_path(path);
-      if (best.empty()) best = path;
-    }
-    if (!best.empty()) return real_path(best);
-  }
-  return fail(ENOENT, "no program or library '{}' in PATH or in the loader's cache", name);
+  return notes_[path] = std::move(facts.notes);
+}
+
+int LinuxHost::go_version(const std::string& path) {
+  const auto facts = elf_facts(path);
+  return facts ? (*facts)->go_version : 0;
+}
+
+Result<std::string> LinuxHost::elf_code(const std::string& path, uint64_t file_offset, size_t size) {
+  const std::string file = split_binary_path(path).file;
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(errno, "cannot open '{}'", file);
+  std::string bytes(size, '\0');
+  const ssize_t n = pread(fd, bytes.data(), size, static_cast<off_t>(file_offset));
+  const int code = errno;
+  close(fd);
+  if (n < 0) return fail(code, "cannot read '{}'", file);
+  bytes.resize(static_cast<size_t>(n));
+  return bytes;
 }
 
 }  // namespace awl

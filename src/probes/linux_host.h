@@ -1,6 +1,6 @@
 #pragma once
-// The real Host, in five files: host_linux.cpp (files, kernel facts), host_run.cpp (programs), host_binaries.cpp (ELF), host_attach.cpp, host_hooks.cpp
-// (interfaces, cgroups).
+// The real Host, in six files: host_linux.cpp (files, kernel facts), host_run.cpp (programs), host_binaries.cpp (ELF), host_processes.cpp (where binaries
+// are), host_attach.cpp, host_hooks.cpp (interfaces, cgroups).
 #include <map>
 #include <memory>
 
@@ -22,6 +22,8 @@ struct ElfFacts {
   std::vector<Segment> segments;
   std::vector<ElfSymbol> functions;
   std::vector<ElfSymbol> variables;  // file_offset 0
+  std::vector<UsdtNote> notes;
+  int go_version = 0;
 };
 
 class LinuxHost final : public Host {
@@ -48,14 +50,19 @@ class LinuxHost final : public Host {
   Result<ElfSymbol> elf_symbol(const std::string& path, const std::string& name) override;
   Result<std::shared_ptr<DwarfFile>> debug_information(const std::string& path) override;
   Result<uint64_t> elf_file_offset(const std::string& path, uint64_t address) override;
-  Result<std::string> find_binary(const std::string& name, std::optional<int> pid) override;
+  Result<std::string> find_binary(const std::string& name) override;
+  Result<std::vector<UsdtNote>> usdt_notes(const std::string& path) override;
+  Result<std::string> elf_code(const std::string& path, uint64_t file_offset, size_t size) override;
+  int go_version(const std::string& path) override;
+  Result<std::vector<std::string>> mapped_binaries(std::optional<int> pid) override;
+  Result<std::vector<int>> threads(int pid) override;
 
   Result<Link> attach_tracepoint(int program, const std::string& category, const std::string& name, uint64_t cookie) override;
   Result<Link> attach_raw_tracepoint(int program, const std::string& name, uint64_t cookie) override;
   Result<Link> attach_trace(int program, uint64_t cookie) override;
   Result<Link> attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override;
   Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, bool ret) override;
-  Result<Link> attach_uprobe(int program, const std::string& path, uint64_t offset, int pid, bool ret, uint64_t cookie) override;
+  Result<Link> attach_uprobe(int program, const std::string& path, const MultiTarget& target, int pid, bool ret) override;
   Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override;
   Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) override;
   Result<Link> attach_interface(int program, InterfaceHook hook, const std::string& interface) override;
@@ -87,6 +94,7 @@ class LinuxHost final : public Host {
   std::optional<std::vector<std::pair<std::string, uint64_t>>> symbols_;
   std::map<Feature, bool> features_;
   std::map<std::string, ElfFacts> elf_;
+  std::map<std::string, std::vector<UsdtNote>> notes_;
   std::map<std::string, std::shared_ptr<DwarfFile>> debug_;
   std::map<std::string, PerfUnit> perf_units_;
 };

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "artifact/schema.h"
 #include "base/diagnostics.h"
 #include "base/result.h"
 #include "probes/dwarf.h"
@@ -43,8 +44,9 @@ struct DataLocAccess { BytesAccess word; };             // u32 (length << 16 | o
 struct RegistersAccess { std::vector<uint32_t> offsets; };  // a value in memory form: 8 bytes of struct pt_regs at each offset, one behind the other
 struct StackAccess { uint32_t offset = 0; };            // at the traced program's stack pointer plus `offset`
 struct HelperTextAccess { uint32_t helper = 0, size = 0; };  // a string that a helper writes: helper(context, bytes, size, 0)
+struct UsdtAccess { uint32_t index = 0; };              // argument of a static probe point: where it is stands in artifact::places_map, a row for each place
 struct FunctionIpAccess {};                             // address of the traced function (bpf_get_func_ip where there is, else from ip)
-using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess, RegistersAccess, StackAccess, HelperTextAccess>;
+using Access = std::variant<RegisterAccess, ArgumentAccess, BytesAccess, DataLocAccess, FunctionIpAccess, RegistersAccess, StackAccess, HelperTextAccess, UsdtAccess>;
 
 // The type of a context value: a type out of a program's debug information (`pointer`: the address of such a value), a BTF type id in the kernel's BTF (module: of that module's split BTF), or a C spelling as tracefs prints it.
 struct BtfTypeId { uint32_t id = 0; std::string module; };
@@ -152,10 +154,14 @@ struct Provider {
     int program = -1;  // file descriptor of the loaded program, or of a copy of it; stays the caller's
     std::span<const Target> matches;
     bool cookies = false;
-    uint64_t first_cookie = 0;
+    uint64_t first_cookie = 0;       // of kinds with `places`: of the first row
+    std::optional<size_t> only_row;  // kinds with `places`: attach nothing but what this row of `places` stands for
     std::optional<int> pid;
   };
   Result<std::vector<Link>> (*attach)(const AttachRequest& request, Host& host) = nullptr;
+  // Kinds whose programs must know of each place where they run what no register tells (USDT: where the arguments are): the rows of
+  // artifact::places_map that `matches` need, in a fixed order, each once. Cookies are then numbers of rows, not of matches. May be null.
+  Result<std::vector<artifact::PlaceRow>> (*places)(std::span<const Target> matches, Host& host) = nullptr;
   // All targets for `awl -l PROVIDER:PATTERN` (pattern applied by the caller to Target::text()). May be null: nothing to list.
   Result<std::vector<Target>> (*list)(const Target& pattern, Host& host) = nullptr;
   // Whether a target may only be used with --unsafe. May be null: never.

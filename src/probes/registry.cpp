@@ -14,6 +14,7 @@ constexpr const Provider* all[] = {
     &begin_provider,         &end_provider,       &interval_provider,  &profile_provider,  &tracepoint_provider,
     &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
     &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,
+    &usdt_provider,
     &xdp_provider,           &tc_provider,        &lsm_provider,       &fmod_ret_provider,
     &socket_filter_provider, &sk_lookup_provider, &netfilter_provider,
     // cgroups

@@ -21,7 +21,7 @@ void glob_files(const std::string& folder, std::string_view pattern, Host& host,
   const auto follow = [&](const std::string& path) {
     if (slash != std::string_view::npos)
       glob_files(path + "/", pattern.substr(slash + 1), host, found);
-    else if (host.is_executable(path) || host.find_binary(path, std::nullopt))
+    else if (host.is_executable(path) || host.find_binary(path))
       found.push_back(path);
   };
   if (!is_glob(name)) return follow(folder + std::string(name));
@@ -31,21 +31,25 @@ void glob_files(const std::string& folder, std::string_view pattern, Host& host,
     if (glob_match(name, entry)) follow(folder + entry);
 }
 
-Result<std::vector<std::string>> find_binaries(const std::string& written, Host& host) {
+}  // namespace
+
+Result<std::vector<std::string>> find_user_binaries(const Provider& provider, const std::string& written, Host& host) {
   std::vector<std::string> paths;
   if (is_glob(written)) {
     const bool absolute = written.starts_with('/');
     glob_files(absolute ? "/" : "", std::string_view(written).substr(absolute ? 1 : 0), host, paths);
     return paths;
   }
-  auto path = host.find_binary(written, std::nullopt);
+  auto path = host.find_binary(written);
   if (!path)
     return fail_text(path.error().code == ENOENT ? 0 : path.error().code,
-                     fmt::format("uprobe target file '{}' does not exist or is not executable", written),
+                     fmt::format("{} target file '{}' does not exist or is not executable", provider.name, written),
                      "give a path, a program in PATH, or a library name such as libc");
   paths.push_back(std::move(*path));
   return paths;
 }
+
+namespace {
 
 // Symbols by name; the list is sorted by it.
 const ElfSymbol* find_symbol(const std::vector<ElfSymbol>& symbols, std::string_view name) {
@@ -105,7 +109,7 @@ std::optional<Target> parse_user_function(const Provider& provider, bool ret, st
 }
 
 Result<std::vector<Target>> match_user_function(const Target& target, Host& host) {
-  AWL_TRY(paths, find_binaries(target.parts[0], host));
+  AWL_TRY(paths, find_user_binaries(*target.provider, target.parts[0], host));
   const std::string& place = target.parts[1];
   const size_t plus = std::min(place.find('+'), place.size());
   const std::string function = place.substr(0, plus), offset = place.substr(plus);
@@ -176,7 +180,7 @@ Result<std::vector<Link>> attach_user_functions(const Provider::AttachRequest& r
     for (size_t i = 0; i < request.matches.size(); ++i) {
       const Target& target = request.matches[i];
       AWL_TRY(offset, file_offset(target, host));
-      auto link = host.attach_uprobe(request.program, target.parts[0], offset, pid, ret, request.cookies ? request.first_cookie + i : 0);
+      auto link = host.attach_uprobe(request.program, target.parts[0], {.symbol = target.parts[1], .offset = offset, .cookie = request.cookies ? request.first_cookie + i : 0}, pid, ret);
       if (!link) return std::unexpected(std::move(link).error().context(target.text()));
       links.push_back(std::move(*link));
     }

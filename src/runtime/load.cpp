@@ -201,6 +201,34 @@ Result<> check_needs(const Meta& meta, Host& host) {
   return {};
 }
 
+// Finds out the rows of awl_places and makes the map as large.
+Result<> plan_places(Loaded& loaded, Host& host) {
+  size_t total = 0;
+  for (LoadedProgram& program : loaded.programs) {
+    if (!program.row->uses_places) continue;
+    if (!program.provider->places) return fail(0, "damaged object: '{}' probes have no places", program.provider->name);
+    AWL_TRY(rows, program.provider->places(program.matches, host));
+    program.places = std::move(rows);
+    program.first_place = total;
+    total += program.places.size();
+  }
+  bpf_map* map = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::places_map).c_str());
+  if (!map) return {};
+  if (bpf_map__key_size(map) != sizeof(uint32_t) || bpf_map__value_size(map) != sizeof(artifact::PlaceRow)) return fail(0, "damaged object: its {} has rows of {} bytes", artifact::places_map, bpf_map__value_size(map));
+  bpf_map__set_max_entries(map, static_cast<uint32_t>(std::max<size_t>(total, 1)));
+  return {};
+}
+
+Result<> fill_places(const Loaded& loaded) {
+  const bpf_map* map = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::places_map).c_str());
+  for (const LoadedProgram& program : loaded.programs)
+    for (size_t i = 0; map && i < program.places.size(); ++i) {
+      const uint32_t key = static_cast<uint32_t>(program.first_place + i);
+      if (bpf_map_update_elem(bpf_map__fd(map), &key, &program.places[i], BPF_ANY) != 0) return fail(errno, "cannot tell the programs where arguments are");
+    }
+  return {};
+}
+
 Result<> prepare_programs(Loaded& loaded, Host& host) {
   bool exchanges_known = false, has_exchange = true;
   for (LoadedProgram& program : loaded.programs) {
@@ -244,12 +272,13 @@ std::unexpected<Error> load_failure(int code, const Loaded& loaded, std::string_
 Result<> copy_for_matches(LoadedProgram& program, std::string_view license) {
   const bpf_insn* code = bpf_program__insns(program.program);
   size_t count = bpf_program__insn_cnt(program.program);
-  for (size_t i = 0; i < program.matches.size(); ++i) {
+  size_t copies = program.row->uses_places ? program.places.size() : program.matches.size();
+  for (size_t i = 0; i < copies; ++i) {
     std::vector<bpf_insn> patched(code, code + count);
-    patch_cookies(patched, i);
+    patch_cookies(patched, program.first_place + i);
     LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = bpf_program__expected_attach_type(program.program));
     Fd fd(bpf_prog_load(bpf_program__type(program.program), program.row->elf_name.c_str(), std::string(license).c_str(), patched.data(), count, &options));
-    if (!fd) return fail(errno, "cannot load the program {} for {}", program.row->elf_name, program.matches[i].text());
+    if (!fd) return fail(errno, "cannot load the program {} for {}", program.row->elf_name, program.matches[program.row->uses_places ? program.places[i].match : i].text());
     program.copies.push_back(std::move(fd));
   }
   return {};
@@ -316,6 +345,7 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   }
   AWL_CHECK(check_needs(meta, host));
   AWL_CHECK(size_maps(loaded.object.get(), meta));
+  AWL_CHECK(plan_places(loaded, host));
   AWL_CHECK(prepare_programs(loaded, host));
   if (!meta.params.empty())
     AWL_CHECK(fill_params(meta, options, host, params_bytes(loaded.object.get())));
@@ -325,8 +355,9 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   if (options.debug_verifier && !verifier_log.empty()) fmt::print(options.messages, "{}\n", verifier_log);
   if (failed) return load_failure(-failed, loaded, verifier_log, log, options.verbose);
   for (LoadedProgram& program : loaded.programs)
-    if (program.row->per_target && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
+    if ((program.row->per_target || program.row->uses_places) && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
       AWL_CHECK(copy_for_matches(program, setting(meta, "license", "GPL")));
+  AWL_CHECK(fill_places(loaded));
   AWL_CHECK(map_globals(loaded, meta));
   if (const bpf_map* events = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::events_map).c_str()))
     loaded.events = bpf_map__fd(events);

@@ -38,7 +38,9 @@ struct LoadedProgram {
   const Provider* provider = nullptr;
   std::vector<Target> matches;     // none for begin and end
   bpf_program* program = nullptr;
-  std::vector<Fd> copies;          // one for each match, where the kernel has no attach cookies and the program needs them
+  std::vector<artifact::PlaceRow> places;  // rows of awl_places from first_place on, for programs that use them
+  size_t first_place = 0;
+  std::vector<Fd> copies;          // one for each match (or row), where the kernel has no attach cookies and the program needs them
 };
 
 // Memory of a kernel map that this process shares, unmapped at the end.

@@ -140,19 +140,21 @@ std::vector<Link>& LiveSession::links_of(const LoadedProgram& program, std::span
 
 Result<> LiveSession::attach(LoadedProgram& program) {
   std::optional<int> pid = options_.pid ? options_.pid : options_.child;
-  auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies) -> Result<> {
-    Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .pid = pid};
+  const bool places = program.row->uses_places;
+  auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies, std::optional<size_t> only_row = {}) -> Result<> {
+    Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .first_cookie = program.first_place, .only_row = only_row, .pid = pid};
     AWL_TRY(links, program.provider->attach(request, *host_));
     std::vector<Link>& home = links_of(program, matches);
     std::move(links.begin(), links.end(), std::back_inserter(home));
-    attached_ += matches.size();
     return {};
   };
   for (const Target& match : program.matches)
     if (options_.verbose) messages_.plain(fmt::format("Trying to attach probe: {}", match.text()));
-  if (program.copies.empty()) return attach_one(bpf_program__fd(program.program), program.matches, program.row->per_target);
+  const std::span<const Target> all = program.matches;
+  if (program.copies.empty()) AWL_CHECK(attach_one(bpf_program__fd(program.program), all, places || program.row->per_target));
   for (size_t i = 0; i < program.copies.size(); ++i)
-    AWL_CHECK(attach_one(program.copies[i].get(), std::span(program.matches).subspan(i, 1), false));
+    AWL_CHECK(attach_one(program.copies[i].get(), places ? all : all.subspan(i, 1), false, places ? std::optional(i) : std::nullopt));
+  attached_ += all.size();
   return {};
 }
 

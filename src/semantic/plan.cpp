@@ -138,11 +138,11 @@ class Planner {
     probe_ = &probe;
     const Target& target = probe.target;
     probe.elf_name = fmt::format("{}_{}", identifier(target.text()), meta_->programs.size() + 1);
-    meta_->programs.push_back({.elf_name = probe.elf_name, .provider = std::string(target.provider->name), .target = target.parts, .probe = probe.probe_text, .per_target = probe.per_target, .place = place(probe.span)});
+    meta_->programs.push_back({.elf_name = probe.elf_name, .provider = std::string(target.provider->name), .target = target.parts, .probe = probe.probe_text, .per_target = probe.per_target, .place = place(probe.span), .uses_places = probe.uses_places});
     meta_->probe_names.push_back(probe.probe_text);
     if (target.provider->pid_by_predicate)
       for (ParamKind kind : {ParamKind::pid, ParamKind::pid_namespace_dev, ParamKind::pid_namespace_ino}) intern_param(*unit_, {.kind = kind});
-    if (probe.per_target) intern_param(*unit_, {.kind = ParamKind::feature, .name = "attach_cookie"});
+    if (probe.per_target || probe.uses_places) intern_param(*unit_, {.kind = ParamKind::feature, .name = "attach_cookie"});
     if (probe.predicate) expr(probe.predicate);
     children(probe.body);
   }

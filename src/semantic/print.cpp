@@ -49,7 +49,7 @@ std::string print_types(const Unit& unit) {
 std::string print_plan(const Unit& unit) {
   const artifact::Meta& meta = unit.meta;
   std::string out;
-  for (const artifact::Program& p : meta.programs) out += fmt::format("program {} provider {} target {} probe {}{}\n", p.elf_name, p.provider, fmt::join(p.target, ":"), p.probe, p.per_target ? " per target" : "");
+  for (const artifact::Program& p : meta.programs) out += fmt::format("program {} provider {} target {} probe {}{}{}\n", p.elf_name, p.provider, fmt::join(p.target, ":"), p.probe, p.per_target ? " per target" : "", p.uses_places ? " places" : "");
   for (const artifact::Map& m : meta.maps) {
     out += fmt::format("map {} {} value {}", m.name, artifact::enum_name(m.storage), m.value.size);
     if (!m.key.empty()) out += fmt::format(" key {} entries {}", m.key[0].size, m.max_entries);

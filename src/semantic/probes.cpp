@@ -62,6 +62,7 @@ class Resolver {
       uses_arguments_ = uses(probe, BuiltinFlag::arguments);
       uses_name_ = uses(probe, BuiltinFlag::names_target);
       per_match_ = uses(probe, BuiltinFlag::per_match);
+      uses_numbered_ = uses(probe, BuiltinFlag::numbered_argument);
       for (const ast::AttachPoint& point : probe.attach_points) attach_point(probe, point);
     }
     if (total_ > unit_->config.max_probes)
@@ -102,6 +103,7 @@ class Resolver {
     ProbeInstance instance{.target = target, .probe_text = matches == 1 ? match.text() : target.text(), .span = point.span};
     instance.source = source_;
     instance.per_target = uses_name_ && matches > 1;
+    instance.uses_places = target.provider->places && (instance.per_target || uses_numbered_);
     if (target.provider->context_is_args && !uses_arguments_) {
       instance.context.has_args = true;
     } else if (target.provider->context) {
@@ -173,7 +175,7 @@ class Resolver {
   Diagnostics* diagnostics_;
   uint32_t source_ = 0;
   size_t total_ = 0;
-  bool uses_arguments_ = false, uses_name_ = false, per_match_ = false;
+  bool uses_arguments_ = false, uses_name_ = false, per_match_ = false, uses_numbered_ = false;
 };
 
 }  // namespace

@@ -58,6 +58,7 @@ struct ProbeInstance {
   ast::Block body;
   std::map<std::string, VariableInfo> variables;  // by name, set by inference
   bool per_target = false;     // uses `probe` while the target has wildcards: needs cookies
+  bool uses_places = false;    // reads its row of artifact::places_map, by the cookie
   std::string elf_name;        // set by planning; a C identifier
 };
 

@@ -93,5 +93,7 @@ int main(int argc, char** argv) {
     return exit_usage;
   }
   std::unique_ptr<Host> host = make_linux_host(options.host);
+  host->process = options.session.pid;
+  if (*child) host->process = (*child)->pid();
   return run(std::move(*artifact), *host, std::move(options), std::move(*child));
 }
