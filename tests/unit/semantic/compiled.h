@@ -15,6 +15,7 @@ inline std::unique_ptr<FakeHost> sample_world() {
   auto host = std::make_unique<FakeHost>();
   host->vmlinux = make_sample_btf();
   host->functions = {"vfs_read", "vfs_write", "tcp_connect"};
+  host->elf["/bin/sample"] = {{"main", 0x1000, 0x1000, 16}};
   host->symbols = {{"vfs_read", 0x1000}, {"vfs_write", 0x2000}};
   add_tracepoint(*host, "sched", "sched_switch", "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n");
   add_tracepoint(*host, "sched", "sched_exec", "\tfield:__data_loc char[] filename;\toffset:8;\tsize:4;\tsigned:0;\n\tfield:pid_t pid;\toffset:12;\tsize:4;\tsigned:1;\n");
