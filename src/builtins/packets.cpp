@@ -41,7 +41,7 @@ std::string kind_of(CallCheck& c) { return std::string(c.target().provider ? c.t
 void check_view(CallCheck& c) {
   const PacketView* view = find_packet_view(c.call().name);
   const auto& packet = c.context().packet;
-  if (!packet) c.diagnostics().report<Diag::packet_not_here>(c.expr().span, c.call().name, kind_of(c)).hint("packets are seen by the probes xdp and tc");
+  if (!packet) c.diagnostics().report<Diag::packet_not_here>(c.expr().span, c.call().name, kind_of(c)).hint("packets are seen by the probes xdp, tc, cgroup_skb and socket_filter");
   else if (view && view->link_layer && !packet->link_layer) c.diagnostics().report<Diag::packet_link_layer>(c.expr().span, kind_of(c), c.call().name);
 }
 
