@@ -291,17 +291,6 @@ const Builtin rows[] = {
      .prints = "1024",
      .flags = BuiltinFlag::variable,
      .constant = [](CallCheck& c) { return ast::make(c.expr().span, ast::Integer{c.config().max_strlen}, c.types().integer(8, true)); }},
-    {.name = "probetype",
-     .signature = "probetype() -> string",
-     .doc = "The kind of the probe: \"kprobe\", \"tracepoint\" ...; \"special\" for begin and end. Known when compiling.",
-     .example = "begin { if comptime (probetype == \"special\") { print(\"begin\") } }",
-     .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe,
-     .constant = [](CallCheck& c) -> ast::ExprPtr {
-       const Provider* provider = c.target().provider;
-       if (!provider) return nullptr;
-       bool special = provider->runs_on_start || provider->runs_at_end;
-       return ast::make(c.expr().span, ast::String{std::string(special ? "special" : provider->name)});
-     }},
     {.name = "kfunc_exist",
      .signature = "kfunc_exist(literal string name) -> bool",
      .doc = "Whether the types of this kernel know a function of that name. Known when compiling.",
