@@ -165,6 +165,17 @@ class FakeHost : public Host {
     return attach(fmt::format("raw_tracepoint {} cookie {}", name, cookie));
   }
   Result<Link> attach_trace(int, uint64_t cookie) override { return attach(fmt::format("trace cookie {}", cookie)); }
+  std::vector<BpfFunction> loaded_functions;  // of BPF programs
+  Result<std::vector<BpfFunction>> bpf_functions() override { return loaded_functions; }
+  Result<int> bpf_program_of(uint32_t id) override { return static_cast<int>(id); }
+  Result<int> open_iterator(int) override {
+    attached.push_back("iterator");
+    return -1;
+  }
+  Result<> pin_iterator(int, const std::string& path) override {
+    attached.push_back("iterator pinned to " + path);
+    return {};
+  }
   Result<Link> attach_kprobe(int, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override {
     return attach(fmt::format("{} {}+{} cookie {}", ret ? "kretprobe" : "kprobe", symbol, offset, cookie));
   }
@@ -208,6 +219,7 @@ class FakeHost : public Host {
 
 // Kernel types that the tests speak of, as vmlinux BTF. Type ids by name: btf__find_by_name.
 //   struct list_head { struct list_head *next, *prev; };
+//   struct bpf_iter__task { void *meta; union { struct task_struct *task; }; };  int bpf_iter_task(void *meta, struct task_struct *task);
 //   enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_MAX = 4 };        enum64 big { BIG = 1 << 40 };
 //   struct sched_entity { u64 vruntime; u32 weights[4]; };
 //   struct task_struct { volatile unsigned int __state; int prio; struct task_struct *real_parent; char comm[16]; pid_t pid; pid_t tgid;
@@ -282,6 +294,16 @@ inline btf* make_sample_btf() {
   btf__add_func_param(b, "buf", user_text);
   btf__add_func_param(b, "count", u64);
   btf__add_func(b, "vfs_read", BTF_FUNC_STATIC, vfs_prototype);
+  // The iterator over tasks: its context, and the function that stands for it.
+  int task_place = btf__add_union(b, nullptr, 8);
+  btf__add_field(b, "task", task_pointer, 0, 0);
+  btf__add_struct(b, "bpf_iter__task", 16);
+  btf__add_field(b, "meta", untyped, 0, 0);
+  btf__add_field(b, nullptr, task_place, 64, 0);
+  int iterator_prototype = btf__add_func_proto(b, i32);
+  btf__add_func_param(b, "meta", untyped);
+  btf__add_func_param(b, "task", task_pointer);
+  btf__add_func(b, "bpf_iter_task", BTF_FUNC_STATIC, iterator_prototype);
   return b;
 }
 

@@ -81,6 +81,9 @@ void fields(V& v, Program& p) {
   v("per_target", p.per_target);
   v("place", p.place);
   v("uses_places", p.uses_places);
+  v("group", p.group);
+  v("rank", p.rank);
+  v("also", p.also);
 }
 template <typename V>
 void fields(V& v, Param& p) {

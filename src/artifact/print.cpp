@@ -90,7 +90,8 @@ std::string print_text(const Artifact& artifact) {
   if (meta.needs_unsafe) out += "needs --unsafe\n";
   out += "programs:\n";
   for (const Program& program : meta.programs)
-    out += fmt::format("  {}: {}{}\n", program.elf_name, program.probe, program.per_target ? " (tells its matches apart)" : "");
+    out += fmt::format("  {}: {}{}{}\n", program.elf_name, program.probe, program.per_target ? " (tells its matches apart)" : "",
+                       program.group ? fmt::format(" (choice {} of alternative {})", program.rank + 1, program.group) : "");
   if (!meta.maps.empty()) out += "maps:\n";
   for (const Map& map : meta.maps) out += map_line(map);
   if (!meta.sites.empty()) out += "events:\n";

@@ -133,6 +133,10 @@ struct Program {
   bool per_target = false;  // the program tells its matches apart: it reads the attach cookie = index of the match
   std::string place;      // "stdin:1:1-10" of the attach point, for messages
   bool uses_places = false;  // it reads its row of places_map: the cookie is then the row's index, and the row tells the match
+  // Alternatives (`a else b`): programs of one group, numbered from 1, are used for its lowest rank alone that has a match where the
+  // object runs. 0: none.
+  uint32_t group = 0, rank = 0;
+  std::vector<std::vector<std::string>> also;  // further targets of the program, in the form of `target`: what they show a program is laid out alike
 };
 
 // A read-only global that is set before load; see codegen/params.h for who reads them. All live in the .rodata variable

@@ -98,7 +98,8 @@ Type in_space(CallCheck& c, AddressSpace space) {
 }
 
 std::string_view probe_type(const Target& target) {
-  if (!target.provider || target.provider->runs_on_start || target.provider->runs_at_end) return "special";
+  const Runs runs = target.provider ? target.provider->runs : Runs::at_start;
+  if (run_by_session(runs) && runs != Runs::as_test && runs != Runs::as_benchmark) return "special";
   return target.provider->name;
 }
 
@@ -217,9 +218,12 @@ const Builtin rows[] = {
      .doc = "The raw context of the probe; the context of packet and cgroup hooks has fields: `ctx.ifindex`.",
      .example = "profile:hz:99 { print(ctx) }",
      .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::context_fields,
-     .infer = [](CallCheck& c) { return c.types().pointer(c.types().integer(8, false), AddressSpace::kernel); },
+     .infer = [](CallCheck& c) {
+       Type whole = c.context().whole ? c.context_type(*c.context().whole) : nullptr;
+       return c.types().pointer(whole ? whole : c.types().integer(8, false), AddressSpace::kernel);
+     },
      .check = [](CallCheck& c) {
-       if (c.target().provider && (c.target().provider->runs_on_start || c.target().provider->runs_at_end))
+       if (c.target().provider && run_by_session(c.target().provider->runs))
          c.diagnostics().report<Diag::builtin_not_with>(c.expr().span, "ctx", kind_of(c));
      },
      .lower = [](Emit& e, CallLower&) { return e.resize(e.context(), 64, false); }},

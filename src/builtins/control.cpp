@@ -19,7 +19,7 @@ constexpr int64_t signal_number(std::string_view name) {
 
 void check_signal(CallCheck& c) {
   const Provider* provider = c.target().provider;
-  bool special = provider && (provider->runs_on_start || provider->runs_at_end);
+  bool special = provider && run_by_session(provider->runs);
   if (provider && (special || provider->any_task)) c.diagnostics().report<Diag::not_for_probe_type>(c.expr().span, c.call().name, special ? "special" : provider->name);
   if (auto name = c.string(0)) {
     if (!signal_number(*name)) c.diagnostics().report<Diag::signal_name>(c.arg(0).span, *name);

@@ -74,7 +74,7 @@ void check_comm(CallCheck& c) {
   if (c.count() == 0) return;
   // The kernel lets programs of these kinds call bpf_task_from_pid: not those that run as raw tracepoints or kprobes.
   const Provider* provider = c.target().provider;
-  bool special = provider && (provider->runs_on_start || provider->runs_at_end);
+  bool special = provider && run_by_session(provider->runs);
   if (special || c.context().registers)
     c.diagnostics().report<Diag::comm_of_pid>(c.expr().span, special ? "special" : std::string(provider->name)).hint("use it in tracepoint, profile, interval or fentry probes");
 }

@@ -155,6 +155,8 @@ void Lowering::return_statement(const ast::Return& node) {
     }
   } else if (node.value && !function_ && instance.context.verdicts) {
     return emit.leave(verdict(*node.value, *instance.context.verdicts));
+  } else if (node.value && instance.target.provider && instance.target.provider->runs == Runs::as_test) {
+    return emit.leave(emit.resize(emit.compare(Compare::ne, number64(*node.value), emit.imm(0)), 64, false));
   } else if (node.value) {
     discard(*node.value);
   }

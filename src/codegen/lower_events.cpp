@@ -76,6 +76,7 @@ void Lowering::send_element(int32_t number, const artifact::Site& site, const as
 
 void Lowering::send_call(const ast::Call& call, const std::function<void(Value)>& fill) {
   assert(call.site >= 0);
+  if (instance.context.sequence) return sequence_call(call);
   const artifact::Site& site = unit.meta.sites.at(static_cast<size_t>(call.site));
   if (fill) return send(call.site, fill);
   if (site.action == artifact::Action::print_element) return send_element(call.site, site, *call.args.front());

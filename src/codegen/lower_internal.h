@@ -176,6 +176,7 @@ class Lowering {
   void call_into(const ast::Expr& e, const ast::Call& call, Value to, bool pad);
   Value function_call(const ast::Expr& e, const ast::Call& node, Value to);
   void function(const FunctionInstance& function, std::span<const Value> params);
+  void sequence_call(const ast::Call& call);
   void return_statement(const ast::Return& node);
   Value verdict(const ast::Expr& e, const Verdicts& verdicts);
   void aggregate(const ast::Expr& target, const ast::Expr& value);

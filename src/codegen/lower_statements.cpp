@@ -73,6 +73,10 @@ void Lowering::program() {
     emit.at(instance.predicate->span);
     emit.branch(condition(*instance.predicate), [&] { block(instance.body.statements); });
   };
+  if (const auto& object = instance.context.object) {
+    emit.branch(emit.compare(Compare::ne, emit.context_load(8 * object->size, object->offset), emit.imm(0)), body);
+    return emit.leave();
+  }
   bool filtered = instance.target.provider && instance.target.provider->pid_by_predicate && find_param(ParamKind::pid) >= 0;
   if (!filtered) {
     body();

@@ -5,15 +5,28 @@
 #include "driver/program.h"
 #include "probes/list.h"
 #include "probes/list_types.h"
+#include "runtime/format/json.h"
 
 namespace awl {
 namespace {
 
 // A probe, with its arguments for -v.
-void print_probe(const Target& target, bool verbose, Host& host) {
-  fmt::print("{}\n", target.text());
-  if (!verbose) return;
-  for (const std::string& line : describe_arguments(target, host)) fmt::print("    {}\n", line);
+void append_probe(std::string& out, const Target& target, const SessionOptions& options, Host& host) {
+  std::vector<std::string> arguments;
+  if (options.verbose) arguments = describe_arguments(target, host);
+  if (options.format == Format::json) {
+    out += "{\"type\": \"probe\", \"data\": {\"probe\": ";
+    append_json_string(out, target.text());
+    if (options.verbose) out += ", \"arguments\": [";
+    for (const std::string& argument : arguments) {
+      if (&argument != &arguments[0]) out += ',';
+      append_json_string(out, argument);
+    }
+    out += options.verbose ? "]}}\n" : "}}\n";
+    return;
+  }
+  out += target.text() + "\n";
+  for (const std::string& argument : arguments) out += "    " + argument + "\n";
 }
 
 // Each attach point of a program once, matches looked up; begin and end are left out.
@@ -29,17 +42,20 @@ int list_program(Options& options, Host& host) {
   Result<artifact::Artifact> artifact = artifact::open(std::move(bytes));
   if (!artifact) return ended(artifact.error()).error().status;
   std::set<std::string> seen;
+  std::string out;
   for (const artifact::Program& row : artifact->meta.programs) {
     const Provider* provider = find_provider(row.provider);
-    if (!provider || provider->runs_on_start || provider->runs_at_end) continue;
+    if (!provider || run_by_session(provider->runs)) continue;
     Target target{provider, row.target};
     Result<std::vector<Target>> found = provider->match ? provider->match(target, host) : Result<std::vector<Target>>({target});
     if (!found) continue;
+    for (const std::vector<std::string>& parts : row.also) found->push_back({provider, parts});
     for (const Target& one : *found) {
       if (!seen.insert(one.text()).second) continue;
-      print_probe(one, options.run.session.verbose, host);
+      append_probe(out, one, options.run.session, host);
     }
   }
+  fmt::print("{}", out);
   return 0;
 }
 
@@ -49,10 +65,22 @@ int list(Options& options, Host& host) {
   bool file = !options.operands.empty() && options.operands[0].ends_with(".bt");
   if (options.has_program || file) return list_program(options, host);
   const std::string search = options.operands.empty() ? "" : options.operands[0];
-  const bool verbose = options.run.session.verbose;
-  Result<std::vector<std::string>> lines = is_type_search(search) ? list_types(search, verbose, host) : list_probes(search, verbose, host);
-  if (!lines) return ended(lines.error()).error().status;
-  for (const std::string& line : *lines) fmt::print("{}\n", line);
+  if (is_type_search(search)) {
+    Result<std::vector<std::string>> lines = list_types(search, options.run.session.verbose, host);
+    if (!lines) return ended(lines.error()).error().status;
+    for (const std::string& line : *lines) fmt::print("{}\n", line);
+    return 0;
+  }
+  Result<std::vector<Target>> found = find_probes(search, host);
+  if (!found) return ended(found.error()).error().status;
+  std::string out;
+  for (const Target& target : *found) {
+    append_probe(out, target, options.run.session, host);
+    if (out.size() < 65536) continue;
+    fmt::print("{}", out);
+    out.clear();
+  }
+  fmt::print("{}", out);
   return 0;
 }
 

@@ -42,6 +42,8 @@ constexpr option long_options[] = {
     {"dry-run", no_argument, nullptr, option_dry_run},
     {"fail-on-loss", no_argument, nullptr, option_fail_on_loss},
     {"btf", required_argument, nullptr, option_btf},
+    {"test", no_argument, nullptr, option_test},
+    {"bench", no_argument, nullptr, option_bench},
     {"info", no_argument, nullptr, option_info},
     {"include", required_argument, nullptr, option_include},
     {"traceable-functions", required_argument, nullptr, option_traceable},
@@ -111,8 +113,10 @@ Result<> take_mode(std::string_view mode, Options& options) {
     options.command = Command::compile;
   else if (mode == "format")
     options.command = Command::fmt;
-  else
-    return fail(0, "USAGE: --mode can be 'codegen' or 'format', not '{}'.", mode);
+  else if (mode == "test" || mode == "bench") {
+    AWL_CHECK(take_run_option(mode == "test" ? option_test : option_bench, nullptr, options.run));
+  } else
+    return fail(0, "USAGE: --mode can only be 'codegen', 'bench', 'test' or 'format'.");
   return {};
 }
 

@@ -30,6 +30,8 @@ OPTIONS:
         --unsafe            allow functions and probes that can change the system
         --dry-run           stop after attaching
         --fail-on-loss      end with status 5 when something was lost: events, map updates, parts of strings, stacks
+        --test              run the test probes; exit status 1 if one fails
+        --bench             run the bench probes and show the time that each takes
         --probe-filter EXPR run only the probes whose name matches a regular expression
         --traceable-functions FILE
                             functions that can be traced, a `symbol` or `symbol [module]` a line
@@ -46,7 +48,7 @@ FOR DEVELOPERS:
         --emit-elf FILE     write the BPF object
         --emit-llvm FILE    write FILE.original.ll and FILE.optimized.ll
         --verify-llvm-ir    check the generated IR
-        --mode MODE         codegen: compile only; format: as --fmt
+        --mode MODE         codegen: compile only; format, test, bench: as --fmt, --test, --bench
         --fmt               print the program in its usual form, as awl fmt
 
 ENVIRONMENT:

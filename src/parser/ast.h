@@ -133,6 +133,7 @@ struct AttachPoint {
   std::string text;
   std::vector<std::string> parts;
   std::vector<Span> part_spans;
+  bool alternative = false;  // written behind `else`: for when the attach point before it does not exist
 };
 
 struct Probe {

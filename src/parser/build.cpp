@@ -151,7 +151,7 @@ Expression Parse::if_expression(Span span, bool comptime, Expression condition, 
 }
 
 void Parse::attach_point(Probe& probe, const Token& token) {
-  AttachPoint point{token.span, token.text, {}, {}};
+  AttachPoint point{.span = token.span, .text = token.text, .parts = {}, .part_spans = {}};
   std::string part;
   uint32_t begin = token.span.begin;
   bool quoted = false;

@@ -153,7 +153,7 @@ class Formatter {
 
   void probe(const Probe& p) {
     if (!p.name.empty()) out_ += p.name + "=";
-    for (size_t i = 0; i < p.attach_points.size(); ++i) out_ += (i ? ",\n" : "") + p.attach_points[i].text;
+    for (size_t i = 0; i < p.attach_points.size(); ++i) out_ += (!i ? "" : p.attach_points[i].alternative ? " else " : ",\n") + p.attach_points[i].text;
     if (p.predicate) {
       out_ += "\n/";
       // A predicate that starts with '*' would make a comment.

@@ -158,6 +158,7 @@ attach_points:
     attach { run.attach_point($$, *$1); }
   | probe_name attach { run.probe_name($$, *$1); run.attach_point($$, *$2); }
   | attach_points comma attach { $$ = std::move($1); run.attach_point($$, *$3); }
+  | attach_points kw_else attach { $$ = std::move($1); run.attach_point($$, *$3); $$.attach_points.back().alternative = true; }
   ;
 predicate: %empty {} | predicate_open expr predicate_close { $$ = std::move($2); };
 

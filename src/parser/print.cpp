@@ -173,7 +173,7 @@ class Printer {
 
   void probe(const Probe& p) {
     under(p.name.empty() ? "probe" : "probe " + p.name, [&] {
-      for (const AttachPoint& point : p.attach_points) line(fmt::format("attach {}", fmt::join(point.parts, " | ")));
+      for (const AttachPoint& point : p.attach_points) line(fmt::format("{} {}", point.alternative ? "else" : "attach", fmt::join(point.parts, " | ")));
       if (p.predicate) under("predicate", [&] { expr(*p.predicate); });
       statements(p.body.statements);
     });

@@ -9,7 +9,7 @@ const Provider begin_provider{
     .doc = "Runs once when the script starts, before anything else is attached. The process seen is the tracer's own.",
     .example = "begin { printf(\"start\\n\"); }",
     .expand = Expand::one_program,
-    .runs_on_start = true,
+    .runs = Runs::at_start,
     .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) -> std::optional<Target> {
       if (!check_part_count(begin_provider, parts, 0, 0, span, diagnostics)) return std::nullopt;
       return Target{&begin_provider, {}};

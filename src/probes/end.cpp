@@ -9,7 +9,7 @@ const Provider end_provider{
     .doc = "Runs once when the script ends, after everything else is detached and before the maps are printed.",
     .example = "begin { @start = nsecs; } end { printf(\"%d ns\\n\", nsecs - @start); clear(@start); }",
     .expand = Expand::one_program,
-    .runs_at_end = true,
+    .runs = Runs::at_end,
     .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) -> std::optional<Target> {
       if (!check_part_count(end_provider, parts, 0, 0, span, diagnostics)) return std::nullopt;
       return Target{&end_provider, {}};

@@ -116,6 +116,22 @@ bool has_helper(bpf_prog_type type, bpf_func_id helper) {
   return program.fd >= 0 || (!said.empty() && !says("invalid func ") && !says("unknown func ") && !says("cannot use helper"));
 }
 
+// Loads a program for the entry of a function that every kernel has.
+bool has_fentry() {
+  btf* types = btf__load_vmlinux_btf();
+  if (!types) return false;
+  const int function = btf__find_by_name_kind(types, "vfs_read", BTF_KIND_FUNC);
+  btf__free(types);
+  if (function < 0) return false;
+  const bpf_insn code[] = {move_imm(BPF_REG_0, 0), leave()};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY, .attach_btf_id = static_cast<uint32_t>(function));
+  const Descriptor program{bpf_prog_load(BPF_PROG_TYPE_TRACING, "awl_feature", "GPL", code, std::size(code), &options)};
+  if (program.fd < 0) return false;
+  // Kernels without ftrace refuse it here.
+  const Descriptor link{bpf_raw_tracepoint_open(nullptr, program.fd)};
+  return link.fd >= 0;
+}
+
 }  // namespace
 
 bool probe_feature(Feature feature) {
@@ -161,6 +177,9 @@ bool probe_feature(Feature feature) {
       break;
     case Feature::iterators:
       has = has_iterators();
+      break;
+    case Feature::fentry:
+      has = has_fentry();
       break;
   }
   libbpf_set_print(print);

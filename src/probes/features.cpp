@@ -22,6 +22,7 @@ constexpr Row rows[] = {
     {"override_return", Feature::override_return, {"bpf_override_return", "4.16, built with CONFIG_BPF_KPROBE_OVERRIDE"}},
     {"write_user", Feature::write_user, {"bpf_probe_write_user", "4.8, not locked down"}},
     {"large_keys", Feature::large_keys, {"keys of maps larger than 512 bytes", "5.18"}},
+    {"fentry", Feature::fentry, {"programs on kernel functions without a breakpoint (BPF trampolines)", "5.5"}},
 };
 
 }  // namespace

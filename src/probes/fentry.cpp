@@ -9,17 +9,19 @@ static constexpr std::string_view aliases[] = {"f", "kfunc"};
 const Provider fentry_provider{
     .name = "fentry",
     .aliases = aliases,
-    .syntax = "fentry:[MODULE:]FUNCTION",
-    .doc = "Entry of a kernel function, with typed arguments in args. The cheapest way to trace functions; needs the kernel's BTF.",
+    .syntax = "fentry:[MODULE:]FUNCTION, or fentry:bpf:[ID:]FUNCTION",
+    .doc = "Entry of a kernel function, with typed arguments in args. The cheapest way to trace functions; needs the kernel's BTF. bpf:FUNCTION is a function of a loaded BPF program.",
     .example = "fentry:vfs_read { @[comm] = sum(args.count); }",
     .expand = Expand::program_per_match,
     .parse = [](std::span<const std::string> parts, Span span,
                 Diagnostics& diagnostics) { return parse_traced_function(fentry_provider, parts, span, diagnostics); },
     .match = match_traced_function,
     .context = [](const Target& target, Host& host) { return traced_function_context(target, false, host); },
-    .section = [](const Target& target) { return "fentry/" + target.parts.back(); },
+    .section = [](const Target& target) { return traced_function_section(target, "fentry"); },
+    .prepare = prepare_traced_function,
     .attach = attach_traced_function,
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_traced_function, host); },
+    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 3, match_traced_function, host); },
+    .usable = [](Host& host) { return host.has_feature(Feature::fentry); },
     .pid_by_predicate = true,
 };
 

@@ -9,7 +9,7 @@ static constexpr std::string_view aliases[] = {"fr", "kretfunc"};
 const Provider fexit_provider{
     .name = "fexit",
     .aliases = aliases,
-    .syntax = "fexit:[MODULE:]FUNCTION",
+    .syntax = "fexit:[MODULE:]FUNCTION, or fexit:bpf:[ID:]FUNCTION",
     .doc = "Return of a kernel function, with typed arguments in args and the result in retval.",
     .example = "fexit:vfs_read /retval < 0/ { @[retval] = count(); }",
     .expand = Expand::program_per_match,
@@ -17,9 +17,11 @@ const Provider fexit_provider{
                 Diagnostics& diagnostics) { return parse_traced_function(fexit_provider, parts, span, diagnostics); },
     .match = match_traced_function,
     .context = [](const Target& target, Host& host) { return traced_function_context(target, true, host); },
-    .section = [](const Target& target) { return "fexit/" + target.parts.back(); },
+    .section = [](const Target& target) { return traced_function_section(target, "fexit"); },
+    .prepare = prepare_traced_function,
     .attach = attach_traced_function,
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_traced_function, host); },
+    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 3, match_traced_function, host); },
+    .usable = [](Host& host) { return host.has_feature(Feature::fentry); },
     .pid_by_predicate = true,
 };
 

@@ -70,7 +70,7 @@ struct UsdtNote {
 };
 
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
-                             tai_clock, task_from_pid, socket_cookie, override_return, write_user, /* grows */ };
+                             tai_clock, task_from_pid, socket_cookie, override_return, write_user, fentry, /* grows */ };
 
 struct FileStatus {
   bool exists = false, directory = false;
@@ -82,12 +82,20 @@ struct ProgramOutput {
   std::string output, errors;
 };
 
+// A function of a loaded BPF program: the program itself, or one that it calls.
+struct BpfFunction {
+  uint32_t program = 0;  // id
+  std::string name;
+};
+
 class Host {
  public:
   virtual ~Host() = default;
 
   // The process (-p, -c) that names of libraries, `*` as a binary, and paths of user-space probes are looked for in first.
   std::optional<int> process;
+  // Structures of the kernel's types that records of tracepoints are (tracepoint.cpp looks for them once).
+  std::optional<std::vector<uint32_t>> tracepoint_records;
 
   // --- files ---
   // Reads a whole file, at most `limit` bytes (more is an error).
@@ -114,6 +122,10 @@ class Host {
   // Names of the loaded modules that have BTF, sorted.
   virtual std::vector<std::string> btf_modules() = 0;
   virtual Result<uint64_t> kernel_symbol(const std::string& name) = 0;
+  // Functions of the loaded BPF programs that have type information, sorted by program. Tracing programs, which none can be attached to, are left out.
+  virtual Result<std::vector<BpfFunction>> bpf_functions() = 0;
+  // A descriptor of the loaded BPF program with an id; the host keeps it.
+  virtual Result<int> bpf_program_of(uint32_t id) = 0;
   virtual bool has_feature(Feature feature) = 0;  // probed once, when first asked
   // Whether programs of an ELF section ("kprobe/x", "raw_tp/y") may call a function of the kernel: found out by loading one that does.
   virtual bool may_call(const std::string& section, const std::string& function) { return section.empty() && function.empty(); }
@@ -163,6 +175,10 @@ class Host {
   virtual Result<Link> attach_network_namespace(int program, uint32_t type, const std::string& path) = 0;
   // To a hook of netfilter in this network namespace: NFPROTO_*, NF_INET_*; programs with a lower priority run earlier.
   virtual Result<Link> attach_netfilter(int program, uint32_t family, uint32_t hook, int32_t priority) = 0;
+  // A descriptor, the caller's to close, whose reading runs an iterator's program for each object.
+  virtual Result<int> open_iterator(int program) = 0;
+  // Makes a file of the BPF file system whose reading does that.
+  virtual Result<> pin_iterator(int program, const std::string& path) = 0;
   virtual std::vector<int> online_cpus() = 0;
   // Names of the network interfaces of this network namespace, sorted.
   virtual Result<std::vector<std::string>> interfaces() = 0;

@@ -111,6 +111,28 @@ Result<Link> LinuxHost::attach_trace(int program, uint64_t) {
   return closing(link);
 }
 
+Result<int> LinuxHost::open_iterator(int program) {
+  const int link = bpf_link_create(program, 0, BPF_TRACE_ITER, nullptr);
+  if (link < 0) return cannot_attach(errno, "the iterator that the program was loaded for");
+  // The iterator holds its link.
+  const int descriptor = bpf_iter_create(link), code = errno;
+  close(link);
+  if (descriptor < 0) return cannot_attach(code, "the iterator that the program was loaded for");
+  return descriptor;
+}
+
+Result<> LinuxHost::pin_iterator(int program, const std::string& path) {
+  const int link = bpf_link_create(program, 0, BPF_TRACE_ITER, nullptr);
+  if (link < 0) return cannot_attach(errno, "the iterator that the program was loaded for");
+  const int pinned = bpf_obj_pin(link, path.c_str()), code = errno;
+  close(link);
+  if (pinned == 0) return {};
+  return fail_text(code, fmt::format("cannot pin the iterator to {}", path),
+                   code == EEXIST   ? "something of this name is there: remove it first"
+                   : code == ENOENT ? "the file system of BPF may have to be mounted: mount -t bpf bpf /sys/fs/bpf"
+                                    : hint_for(code));
+}
+
 Result<LinuxHost::PerfUnit> LinuxHost::perf_unit(const std::string& name) {
   if (const auto found = perf_units_.find(name); found != perf_units_.end()) return found->second;
   const std::string folder = "/sys/bus/event_source/devices/" + name;

@@ -3,7 +3,13 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
+#include <cerrno>
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
@@ -33,7 +39,7 @@ bool known_by_btf(const std::string& name, Host& host) {
 
 bool use_multi(std::span<const Target> matches, Host& host) {
   const auto plain = [](const Target& target) {
-    return target.parts.size() == 1 && !is_kernel_address(target) && target.parts[0].find('+') == std::string::npos;
+    return !is_kernel_address(target) && target.parts.back().find('+') == std::string::npos;
   };
   return matches.size() > 1 && std::ranges::all_of(matches, plain) && host.has_feature(Feature::kprobe_multi);
 }
@@ -109,35 +115,81 @@ Result<> prepare_kernel_functions(bpf_program* program, std::span<const Target> 
   return {};
 }
 
+namespace {
+
+Result<Link> attach_one(const Provider::AttachRequest& request, size_t index, bool ret, Host& host) {
+  const Target& target = request.matches[index];
+  const uint64_t cookie = request.cookies ? request.first_cookie + index : 0;
+  if (is_kernel_address(target)) return host.attach_kprobe(request.program, "", parse_unsigned(target.parts[0]).value_or(0), ret, cookie);
+  const auto split = split_offset(target.parts.back());
+  if (!split) return fail(0, "cannot attach to {}: {}", target.text(), split.error());
+  std::string symbol = split->function;
+  // The kernel understands "module:function" for functions of modules.
+  if (target.parts.size() == 2 && target.parts[0] != "vmlinux") symbol = target.parts[0] + ":" + symbol;
+  return host.attach_kprobe(request.program, symbol, split->offset, ret, cookie);
+}
+
+// Without a multi link: one event for each. The kernel waits for all its CPUs for each, so that many at a time take hardly longer than one.
+Result<std::vector<Link>> attach_each(const Provider::AttachRequest& request, bool ret, Host& host) {
+  constexpr size_t few = 16, threads = 16;
+  const size_t count = request.matches.size();
+  std::vector<Link> links(count);
+  auto go_on = [&](size_t made) { return !request.progress || request.progress(made); };
+  // The first ones fill what the host remembers; from then on it is only read.
+  if (request.cookies) host.has_feature(Feature::attach_cookie);
+  size_t begin = 0;
+  for (; begin < count && (begin == 0 || count <= few); ++begin) {
+    AWL_TRY(link, attach_one(request, begin, ret, host));
+    links[begin] = std::move(link);
+    if (!go_on(begin + 1)) return fail(EINTR, "attaching was interrupted");
+  }
+  std::atomic<size_t> next = begin, made = begin;
+  std::atomic<bool> stop = false;
+  std::mutex failing;
+  std::optional<Error> error;
+  std::vector<std::thread> workers;
+  for (size_t t = 0; t < std::min(threads, count - begin); ++t)
+    workers.emplace_back([&] {
+      for (size_t i = next++; i < count && !stop; i = next++) {
+        auto link = attach_one(request, i, ret, host);
+        if (link) {
+          links[i] = std::move(*link);
+        } else {
+          const std::lock_guard guard(failing);
+          if (!error) error = std::move(link).error();
+          stop = true;
+        }
+        ++made;
+      }
+    });
+  bool interrupted = false;
+  while (made < count && !stop) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (go_on(made)) continue;
+    interrupted = stop = true;
+  }
+  for (std::thread& worker : workers) worker.join();
+  if (error) return std::unexpected(std::move(*error));
+  if (interrupted) return fail(EINTR, "attaching was interrupted");
+  return links;
+}
+
+}  // namespace
+
 Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, bool ret, Host& host) {
   std::vector<Link> links;
   if (use_multi(request.matches, host)) {
+    // The link takes names without modules, each once.
     std::vector<MultiTarget> targets;
+    std::set<std::string_view> seen;
     for (size_t i = 0; i < request.matches.size(); ++i)
-      targets.push_back({.symbol = request.matches[i].parts[0], .cookie = request.cookies ? request.first_cookie + i : 0});
+      if (const std::string& name = request.matches[i].parts.back(); seen.insert(name).second)
+        targets.push_back({.symbol = name, .cookie = request.cookies ? request.first_cookie + i : 0});
     AWL_TRY(link, host.attach_kprobe_multi(request.program, targets, ret));
     links.push_back(std::move(link));
     return links;
   }
-  for (size_t i = 0; i < request.matches.size(); ++i) {
-    const Target& target = request.matches[i];
-    const uint64_t cookie = request.cookies ? request.first_cookie + i : 0;
-    std::string symbol;
-    uint64_t offset = 0;
-    if (is_kernel_address(target)) {
-      offset = parse_unsigned(target.parts[0]).value_or(0);
-    } else {
-      const auto split = split_offset(target.parts.back());
-      if (!split) return fail(0, "cannot attach to {}: {}", target.text(), split.error());
-      offset = split->offset;
-      symbol = split->function;
-      // The kernel understands "module:function" for functions of modules.
-      if (target.parts.size() == 2 && target.parts[0] != "vmlinux") symbol = target.parts[0] + ":" + symbol;
-    }
-    AWL_TRY(link, host.attach_kprobe(request.program, symbol, offset, ret, cookie));
-    links.push_back(std::move(link));
-  }
-  return links;
+  return attach_each(request, ret, host);
 }
 
 }  // namespace awl

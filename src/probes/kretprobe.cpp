@@ -23,6 +23,7 @@ const Provider kretprobe_provider{
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, true, host); },
     .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_kernel_function, host); },
     .needs_unsafe = is_kernel_address,
+    .usable = [](Host& host) { return host.file_status("/sys/bus/event_source/devices/kprobe").exists; },
     .pid_by_predicate = true,
 };
 

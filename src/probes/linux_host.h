@@ -29,6 +29,7 @@ struct ElfFacts {
 class LinuxHost final : public Host {
  public:
   explicit LinuxHost(HostOptions options) : options_(std::move(options)) {}
+  ~LinuxHost() override;
 
   Result<std::string> read_file(const std::string& path, size_t limit) override;
   Result<std::vector<std::string>> list_directory(const std::string& path) override;
@@ -43,6 +44,8 @@ class LinuxHost final : public Host {
   Result<std::string> tracefs() override;
   Result<std::span<const std::string>> traceable_functions() override;
   Result<uint64_t> kernel_symbol(const std::string& name) override;
+  Result<std::vector<BpfFunction>> bpf_functions() override;
+  Result<int> bpf_program_of(uint32_t id) override;
   bool has_feature(Feature feature) override;
   bool may_call(const std::string& section, const std::string& function) override;
 
@@ -69,6 +72,8 @@ class LinuxHost final : public Host {
   Result<Link> attach_cgroup(int program, uint32_t type, const std::string& path) override;
   Result<Link> attach_network_namespace(int program, uint32_t type, const std::string& path) override;
   Result<Link> attach_netfilter(int program, uint32_t family, uint32_t hook, int32_t priority) override;
+  Result<int> open_iterator(int program) override;
+  Result<> pin_iterator(int program, const std::string& path) override;
   std::vector<int> online_cpus() override;
   Result<std::vector<std::string>> interfaces() override;
   Result<std::string> cgroup_root() override;
@@ -92,6 +97,7 @@ class LinuxHost final : public Host {
   std::string tracefs_;
   std::optional<std::vector<std::string>> traceable_;
   std::optional<std::vector<std::pair<std::string, uint64_t>>> symbols_;
+  std::map<uint32_t, int> bpf_programs_;  // id -> descriptor
   std::map<Feature, bool> features_;
   std::map<std::string, ElfFacts> elf_;
   std::map<std::string, std::vector<UsdtNote>> notes_;

@@ -155,7 +155,7 @@ std::vector<std::string> describe_arguments(const Target& target, Host& host) {
   return lines;
 }
 
-Result<std::vector<std::string>> list_probes(const std::string& search, bool verbose, Host& host) {
+Result<std::vector<Target>> find_probes(const std::string& search, Host& host) {
   std::vector<Target> found;
   std::string_view rest = search.empty() ? "*" : std::string_view(search);
   while (!rest.empty()) {
@@ -163,17 +163,22 @@ Result<std::vector<std::string>> list_probes(const std::string& search, bool ver
     AWL_CHECK(list_item(rest.substr(0, comma), host, found));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
-  std::vector<std::pair<std::string, const Target*>> sorted;
-  for (const Target& target : found) sorted.emplace_back(target.text(), &target);
-  std::ranges::sort(sorted, {}, [](const auto& entry) -> const std::string& { return entry.first; });
+  std::vector<std::pair<std::string, size_t>> order;
+  for (size_t i = 0; i < found.size(); ++i) order.emplace_back(found[i].text(), i);
+  std::ranges::sort(order);
+  order.erase(std::ranges::unique(order, {}, [](const auto& entry) -> const std::string& { return entry.first; }).begin(), order.end());
+  std::vector<Target> sorted;
+  for (const auto& [text, index] : order) sorted.push_back(std::move(found[index]));
+  return sorted;
+}
+
+Result<std::vector<std::string>> list_probes(const std::string& search, bool verbose, Host& host) {
+  AWL_TRY(found, find_probes(search, host));
   std::vector<std::string> lines;
-  std::string_view previous;
-  for (const auto& [text, target] : sorted) {
-    if (text == previous) continue;
-    previous = text;
-    lines.push_back(text);
+  for (const Target& target : found) {
+    lines.push_back(target.text());
     if (!verbose) continue;
-    for (const std::string& line : describe_arguments(*target, host)) lines.push_back("    " + line);
+    for (const std::string& line : describe_arguments(target, host)) lines.push_back("    " + line);
   }
   return lines;
 }

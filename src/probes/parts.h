@@ -26,6 +26,9 @@ bool normalise_offset(std::string& function, bool ret, Span span, Diagnostics& d
 Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most,
                                           Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host);
 
+// For kinds whose one part is a name of the script's choice.
+std::optional<Target> parse_name(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
+
 // A match of a target that needs no looking up.
 Result<std::vector<Target>> match_itself(const Target& target, Host& host);
 

@@ -86,6 +86,9 @@ struct Context {
   std::vector<Access> positional;        // arg0 ..., each a u64
   std::optional<ContextField> retval;
   std::optional<Access> function;        // address behind `func`
+  std::optional<BtfTypeId> whole;        // the structure that `ctx` points to, where the kernel's types name one
+  std::optional<BytesAccess> object;     // a pointer in the context without which there is nothing to run for: the last run of an iterator
+  bool sequence = false;                 // printf writes into the file that is being read (context: struct bpf_iter_meta * first)
   bool registers = false;                // the context is struct pt_regs: reg("ip")
   bool user_pointers = false;            // untyped pointers found here are user addresses
   bool direct_loads = false;             // pointers typed by BTF may be dereferenced without a helper
@@ -119,14 +122,26 @@ struct Verdicts {
 };
 extern const std::span<const Verdicts::Name> errno_names;  // EPERM ...: values of kinds that deny with an error
 
+// What makes programs of a kind run: what they are attached to, or the session itself, once at its start or end, for a signal that the
+// process gets, for --test, for --bench. `as_iterator`: attaching runs them, to their end.
+enum class Runs : uint8_t { attached, at_start, at_end, on_signal, as_test, as_benchmark, as_iterator };
+constexpr bool run_by_session(Runs runs) { return runs != Runs::attached && runs != Runs::as_iterator; }
+
+// An iterator that was made of a program: a descriptor (the caller's to close) whose reading, to its end, runs the program for each object; or the
+// file that it was pinned to.
+struct Iteration {
+  int descriptor = -1;
+  std::string pin;
+};
+
 struct Provider {
   std::string_view name;                        // "kprobe"
   std::span<const std::string_view> aliases;    // "k"
   std::string_view syntax, doc, example;        // example: a whole script that compiles
   Expand expand = Expand::program_per_match;
-  bool runs_on_start = false;  // begin: run once by the session, never attached
-  bool runs_at_end = false;    // end
-  bool any_task = false;       // interval: fires in whatever task happens to run, which has nothing to do with the probe
+  Runs runs = Runs::attached;
+  bool any_task = false;      // interval: fires in whatever task happens to run, which has nothing to do with the probe
+  bool stands_alone = false;  // a script with an attach point of this kind has no other (iter)
   const Verdicts* verdicts = nullptr;  // null: what programs return does not matter
   bool in_task = true;         // programs run for the current task: pid, comm, ... mean something
 
@@ -157,17 +172,23 @@ struct Provider {
     uint64_t first_cookie = 0;       // of kinds with `places`: of the first row
     std::optional<size_t> only_row;  // kinds with `places`: attach nothing but what this row of `places` stands for
     std::optional<int> pid;
+    // Called after each of many attachments that are made one by one; false: give up (with EINTR). May be empty. Called from one thread.
+    std::function<bool(size_t made)> progress;
   };
   Result<std::vector<Link>> (*attach)(const AttachRequest& request, Host& host) = nullptr;
   // Kinds whose programs must know of each place where they run what no register tells (USDT: where the arguments are): the rows of
   // artifact::places_map that `matches` need, in a fixed order, each once. Cookies are then numbers of rows, not of matches. May be null.
   Result<std::vector<artifact::PlaceRow>> (*places)(std::span<const Target> matches, Host& host) = nullptr;
+  // Instead of attach() for Runs::as_iterator.
+  Result<Iteration> (*iterate)(const AttachRequest& request, Host& host) = nullptr;
   // All targets for `awl -l PROVIDER:PATTERN` (pattern applied by the caller to Target::text()). May be null: nothing to list.
   Result<std::vector<Target>> (*list)(const Target& pattern, Host& host) = nullptr;
   // Whether a target may only be used with --unsafe. May be null: never.
   bool (*needs_unsafe)(const Target& target) = nullptr;
   // The memory address that a target watches, for unwatch(). May be null: none.
   std::optional<uint64_t> (*watched_address)(const Target& target) = nullptr;
+  // Whether the kernel has this kind of probe at all; asked where there is a choice (alternatives). May be null: nothing to find out.
+  bool (*usable)(Host& host) = nullptr;
   // Can only be filtered by a predicate on pid that code generation adds (tracepoints, kprobes), not when attached.
   bool pid_by_predicate = false;
 };

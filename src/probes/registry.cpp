@@ -13,7 +13,8 @@ namespace {
 constexpr const Provider* all[] = {
     &begin_provider,         &end_provider,       &interval_provider,  &profile_provider,  &tracepoint_provider,
     &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
-    &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,
+    &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,   &iter_provider,     &self_provider,
+    &test_provider,          &bench_provider,
     &usdt_provider,
     &xdp_provider,           &tc_provider,        &lsm_provider,       &fmod_ret_provider,
     &socket_filter_provider, &sk_lookup_provider, &netfilter_provider,
@@ -88,6 +89,15 @@ bool check_part_count(const Provider& provider, std::span<const std::string> par
   auto& report = diagnostics.report<Diag::probe_parts>(span, provider.name, counts, parts.size());
   report.hint(fmt::format("write {}", provider.syntax));
   return false;
+}
+
+std::optional<Target> parse_name(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
+  if (!check_part_count(provider, parts, 1, 1, span, diagnostics)) return std::nullopt;
+  if (parts[0].empty()) {
+    diagnostics.report<Diag::probe_empty_part>(span, provider.name, "name");
+    return std::nullopt;
+  }
+  return Target{&provider, {parts[0]}};
 }
 
 std::expected<FunctionOffset, std::string> split_offset(std::string_view text) {

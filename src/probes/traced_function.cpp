@@ -1,5 +1,7 @@
 #include "probes/traced_function.h"
 
+#include <bpf/libbpf.h>
+
 #include <algorithm>
 #include <set>
 
@@ -10,9 +12,37 @@
 
 namespace awl {
 
+namespace {
+
+// fentry:bpf[:ID]:FUNCTION: a function of a loaded BPF program.
+constexpr std::string_view bpf_part = "bpf";
+bool is_of_program(const Target& target) { return target.parts.size() >= 2 && target.parts[0] == bpf_part; }
+
+Result<std::vector<Target>> match_program_function(const Target& target, Host& host) {
+  const std::string& function = target.parts.back();
+  const std::string id = target.parts.size() == 3 ? target.parts[1] : "*";
+  std::vector<Target> matches;
+  AWL_TRY(functions, host.bpf_functions());
+  for (const BpfFunction& found : functions) {
+    std::string number = std::to_string(found.program);
+    if (glob_match(id, number) && glob_match(function, found.name)) matches.push_back({target.provider, {std::string(bpf_part), std::move(number), found.name}});
+  }
+  return matches;
+}
+
+}  // namespace
+
 std::optional<Target> parse_traced_function(const Provider& provider, std::span<const std::string> parts, Span span,
                                             Diagnostics& diagnostics) {
-  if (!check_part_count(provider, parts, 1, 2, span, diagnostics)) return std::nullopt;
+  const bool of_program = !parts.empty() && parts[0] == bpf_part;
+  if (!check_part_count(provider, parts, of_program ? 2 : 1, of_program ? 3 : 2, span, diagnostics)) return std::nullopt;
+  if (parts.size() == 3 && !is_glob(parts[1]) && !has_parameter(parts[1])) {
+    const auto id = parse_unsigned(parts[1]);
+    if (!id || *id > UINT32_MAX) {
+      diagnostics.report<Diag::bpf_program_id>(span, parts[1]).hint("`bpftool prog` lists programs with their ids");
+      return std::nullopt;
+    }
+  }
   for (const std::string& part : parts) {
     if (!part.empty()) continue;
     diagnostics.report<Diag::probe_empty_part>(span, provider.name, &part == &parts.back() ? "function" : "module");
@@ -22,6 +52,8 @@ std::optional<Target> parse_traced_function(const Provider& provider, std::span<
 }
 
 Result<std::vector<Target>> match_traced_function(const Target& target, Host& host) {
+  if (is_of_program(target)) return match_program_function(target, host);
+  if (target.parts.size() > 2) return std::vector<Target>{};
   const std::string& function = target.parts.back();
   std::vector<Target> matches;
   if (!is_glob(function)) {
@@ -47,6 +79,8 @@ Result<std::vector<Target>> match_traced_function(const Target& target, Host& ho
 }
 
 Result<Context> traced_function_context(const Target& target, bool exit, Host& host) {
+  // Types of programs are not the kernel's: their arguments stay unknown.
+  if (is_of_program(target)) return Context{};
   const std::string module = target.parts.size() == 2 ? target.parts[0] : "vmlinux";
   AWL_TRY(types, module == "vmlinux" ? host.kernel_btf() : host.module_btf(module));
   const auto prototype = find_function(types, target.parts.back());
@@ -61,6 +95,20 @@ Result<Context> traced_function_context(const Target& target, bool exit, Host& h
   if (exit && prototype->result != 0)
     context.retval = ContextField{"retval", BtfTypeId{prototype->result, btf_module(module)}, ArgumentAccess{slot}};
   return context;
+}
+
+std::string traced_function_section(const Target& target, std::string_view kind) {
+  return is_of_program(target) ? std::string(kind) : fmt::format("{}/{}", kind, target.parts.back());
+}
+
+Result<> prepare_traced_function(bpf_program* program, std::span<const Target> matches, Host& host) {
+  const Target& target = matches[0];
+  if (!is_of_program(target)) return {};
+  if (matches.size() > 1) return fail_text(0, fmt::format("{} BPF programs have a function {}", matches.size(), target.parts.back()), fmt::format("name one by its id: {}", target.text()));
+  AWL_TRY(traced, host.bpf_program_of(static_cast<uint32_t>(parse_unsigned(target.parts[1]).value_or(0))));
+  if (const int error = bpf_program__set_attach_target(program, traced, target.parts.back().c_str()); error != 0)
+    return fail(-error, "cannot trace {}", target.text());
+  return {};
 }
 
 Result<std::vector<Link>> attach_traced_function(const Provider::AttachRequest& request, Host& host) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
@@ -93,18 +94,28 @@ size_t common_prefix(std::string_view a, std::string_view b) { return static_cas
 
 // The kernel structure that an event's record is. Events of a class share the class's structure, whose name nothing but its
 // members tells: of several with these members, the one whose name begins most like the event's.
-uint32_t find_record(const btf* types, const std::string& event, const std::vector<FormatField>& fields) {
-  constexpr std::string_view prefix = "trace_event_raw_";
+constexpr std::string_view prefix = "trace_event_raw_";
+
+const std::vector<uint32_t>& all_records(const btf* types, Host& host) {
+  if (host.tracepoint_records) return *host.tracepoint_records;
+  std::vector<uint32_t>& found = host.tracepoint_records.emplace();
+  for (uint32_t id = 1; id < btf__type_cnt(types); ++id) {
+    const btf_type* type = btf__type_by_id(types, id);
+    const char* text = btf_is_struct(type) ? btf__name_by_offset(types, type->name_off) : nullptr;
+    if (text && std::string_view(text).starts_with(prefix)) found.push_back(id);
+  }
+  return found;
+}
+
+uint32_t find_record(const btf* types, const std::string& event, const std::vector<FormatField>& fields, Host& host) {
   const int exact = btf__find_by_name_kind(types, (std::string(prefix) + event).c_str(), BTF_KIND_STRUCT);
   if (exact > 0 && is_record_of(types, btf__type_by_id(types, static_cast<uint32_t>(exact)), fields)) return static_cast<uint32_t>(exact);
   uint32_t best = 0;
   size_t best_length = 0;
-  for (uint32_t id = 1; id < btf__type_cnt(types); ++id) {
+  for (const uint32_t id : all_records(types, host)) {
     const btf_type* type = btf__type_by_id(types, id);
-    if (!btf_is_struct(type)) continue;
-    const char* text = btf__name_by_offset(types, type->name_off);
-    const std::string_view name = text ? text : "";
-    if (!name.starts_with(prefix) || !is_record_of(types, type, fields)) continue;
+    const std::string_view name = btf__name_by_offset(types, type->name_off);
+    if (!is_record_of(types, type, fields)) continue;
     const size_t length = common_prefix(name.substr(prefix.size()), event) + 1;
     if (length > best_length) {
       best = id;
@@ -148,7 +159,7 @@ Result<Context> context(const Target& target, Host& host) {
       for (ContextField& field : made.args) std::get<BytesAccess>(field.access).core_type.clear();
     return made;
   }
-  const uint32_t record = types ? find_record(types, target.parts[1], fields) : 0;
+  const uint32_t record = types ? find_record(types, target.parts[1], fields, host) : 0;
   const btf_type* type = record ? btf__type_by_id(types, record) : nullptr;
   Context made{.has_args = true};
   for (const FormatField& field : fields) {
@@ -175,6 +186,7 @@ Result<std::vector<Link>> attach(const Provider::AttachRequest& request, Host& h
     AWL_TRY(link,
             host.attach_tracepoint(request.program, target.parts[0], target.parts[1], request.cookies ? request.first_cookie + i : 0));
     links.push_back(std::move(link));
+    if (request.progress && !request.progress(links.size())) return fail(EINTR, "attaching was interrupted");
   }
   return links;
 }

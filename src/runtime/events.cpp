@@ -49,6 +49,24 @@ void EventHandler::say(std::string_view type, std::string_view text) {
   out += "}\n";
 }
 
+void EventHandler::hold() {
+  output_->hold();
+  held_json_ = std::exchange(json_, false);
+  held_ = true;
+  reported_ = false;
+  exit_code.reset();
+  ended = false;
+}
+
+EventHandler::Held EventHandler::release() {
+  json_ = held_json_;
+  held_ = false;
+  Held held{.output = output_->take_held(), .failed = reported_ || exit_code.value_or(0) != 0};
+  exit_code.reset();
+  ended = false;
+  return held;
+}
+
 std::string EventHandler::formatted(size_t site, ValueBytes payload) {
   std::string text;
   append_format(text, formats_[site], meta_->sites[site].args, payload, context_);
@@ -218,6 +236,7 @@ void EventHandler::run_shell(const std::string& command) {
 
 void EventHandler::report(const Site& site, std::string_view json_type, std::string_view word, std::string_view text) {
   bool warning = word == "WARNING";
+  reported_ = reported_ || !warning;
   if (warning && !messages_->warnings()) return;
   if (json_) {
     std::string& out = output_->text();
@@ -230,6 +249,10 @@ void EventHandler::report(const Site& site, std::string_view json_type, std::str
   }
   output_->write_through();
   if (text.ends_with('\n')) text.remove_suffix(1);  // the line ends in any case
+  if (held_) {
+    output_->text() += fmt::format("{}:{}:{}-{}: {}: {}\n", meta_->source_name, site.line, site.column, site.column_end, word, text);
+    return;
+  }
   std::string_view on = !messages_->color() ? "" : warning ? "\033[33m" : "\033[31m";
   messages_->plain(fmt::format("{}{}:{}:{}-{}: {}: {}{}", on, meta_->source_name, site.line, site.column, site.column_end, word, text,
                                on.empty() ? "" : "\033[0m"));

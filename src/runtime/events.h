@@ -24,6 +24,14 @@ class EventHandler {
   // Prints a map as print(@m) does, or as at the end of the run (nothing for what holds nothing).
   void print_map(size_t index, MapPrint print, bool at_exit);
 
+  // What one run of a probe does is kept back, as text, and given by release(): its output, and whether it called errorf() or exit() with a status.
+  void hold();
+  struct Held {
+    std::string output;
+    bool failed = false;
+  };
+  Held release();
+
   // Set by exit(n); later records are dropped until the session takes it back.
   std::optional<int> exit_code;
   bool ended = false;
@@ -48,6 +56,7 @@ class EventHandler {
 
   const artifact::Meta* meta_;
   bool json_;
+  bool held_ = false, held_json_ = false, reported_ = false;
   std::string trailer_;
   uint64_t max_cat_bytes_;
   std::vector<MapHandle>* maps_;

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstdarg>
 #include <cstring>
+#include <map>
 #include <regex>
 
 #include "probes/features.h"
@@ -148,7 +149,7 @@ Result<Target> run_target(const LoadedProgram& program, const SessionOptions& op
 
 // Looks up what a program's target means here. No match: an error, or a warning and no program, as missing_probes says.
 Result<bool> find_matches(LoadedProgram& program, Host& host, const SessionOptions& options, std::string_view missing, Messages& messages) {
-  if (program.provider->runs_on_start || program.provider->runs_at_end) return true;
+  if (run_by_session(program.provider->runs)) return true;
   AWL_TRY(target, run_target(program, options));
   if (program.provider->needs_unsafe && program.provider->needs_unsafe(target) && !options.unsafe)
     return fail_text(0, fmt::format("{} is an unsafe probe", target.text()), "allow it with --unsafe");
@@ -159,10 +160,9 @@ Result<bool> find_matches(LoadedProgram& program, Host& host, const SessionOptio
   } else {
     program.matches = {target};
   }
-  if (!program.matches.empty() && !options.probe_filter.empty()) {
-    const std::regex filter(options.probe_filter);
-    std::erase_if(program.matches, [&](const Target& match) { return !std::regex_search(match.text(), filter); });
-    if (program.matches.empty()) return false;
+  for (const std::vector<std::string>& parts : program.row->also) {
+    AWL_TRY(more, program.provider->match({program.provider, parts}, host));
+    std::ranges::move(more, std::back_inserter(program.matches));
   }
   if (!program.matches.empty()) return true;
   std::string text = target.text(), kind(program.provider->name);
@@ -284,15 +284,76 @@ Result<> copy_for_matches(LoadedProgram& program, std::string_view license) {
   return {};
 }
 
+// Alternatives: which of a group's programs are used is decided when the first match is found.
+struct Choice {
+  bool found = false;
+  uint32_t rank = 0;
+  std::string tried;
+};
+
+// Whether a program of alternatives is the one to use: the first that exists.
+bool take_alternative(LoadedProgram& program, Choice& choice, Host& host, const SessionOptions& options, Messages& messages) {
+  const uint32_t rank = program.row->rank;
+  if (choice.found && choice.rank != rank) return false;
+  Result<bool> exists = find_matches(program, host, options, "ignore", messages);
+  if (exists && *exists && program.provider->usable && !program.provider->usable(host)) exists = false;
+  if (!exists || !*exists) {
+    choice.tried += (choice.tried.empty() ? "" : ", ") + program.row->probe;
+    return false;
+  }
+  choice.found = true;
+  choice.rank = rank;
+  return true;
+}
+
+// Whether this run uses programs of a kind; `test` and `bench` probes are for their own runs.
+bool wanted(Runs runs, RunMode mode) {
+  if (runs == Runs::as_test) return mode == RunMode::test;
+  if (runs == Runs::as_benchmark) return mode == RunMode::bench;
+  return true;
+}
+
+// --probe-filter: leaves the matches whose names the expression is found in. False: none.
+bool filter_matches(LoadedProgram& program, const std::optional<std::regex>& filter) {
+  const Runs runs = program.provider->runs;
+  if (!filter || runs == Runs::at_start || runs == Runs::at_end) return true;
+  if (run_by_session(runs)) return std::regex_search(program.row->probe, *filter);
+  std::erase_if(program.matches, [&](const Target& match) { return !std::regex_search(match.text(), *filter); });
+  return !program.matches.empty();
+}
+
+Result<std::optional<std::regex>> read_filter(const std::string& text) {
+  if (text.empty()) return std::optional<std::regex>();
+  try {
+    return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
+  } catch (const std::regex_error& error) {
+    return fail_text(0, fmt::format("'{}' is not a regular expression: {}", text, error.what()), "give --probe-filter an expression such as '^tracepoint:sched:'");
+  }
+}
+
 Result<> select_programs(Loaded& loaded, const Meta& meta, Host& host, const SessionOptions& options, Messages& messages) {
   std::string_view missing = setting(meta, "missing_probes", "error");
+  AWL_TRY(filter, read_filter(options.probe_filter));
+  std::map<uint32_t, Choice> choices;
   for (size_t i = 0; i < meta.programs.size(); ++i) {
     const artifact::Program& row = meta.programs[i];
     LoadedProgram program{.index = i, .row = &row, .provider = find_provider(row.provider)};
     if (!program.provider) return fail(0, "the object needs the probe kind '{}', which this awl does not know", row.provider);
     program.program = bpf_object__find_program_by_name(loaded.object.get(), row.elf_name.c_str());
     if (!program.program) return fail(0, "damaged object: it has no program '{}'", row.elf_name);
-    AWL_TRY(exists, find_matches(program, host, options, missing, messages));
+    if (!wanted(program.provider->runs, options.mode) || (row.group && !take_alternative(program, choices[row.group], host, options, messages))) {
+      bpf_program__set_autoload(program.program, false);
+      continue;
+    }
+    bool exists = row.group != 0;
+    if (!exists) {
+      AWL_TRY(found, find_matches(program, host, options, missing, messages));
+      exists = found;
+    }
+    if (exists && !filter_matches(program, filter)) {
+      bpf_program__set_autoload(program.program, false);
+      continue;
+    }
     if (exists) {
       loaded.programs.push_back(std::move(program));
       continue;
@@ -300,6 +361,12 @@ Result<> select_programs(Loaded& loaded, const Meta& meta, Host& host, const Ses
     bpf_program__set_autoload(program.program, false);
     if (missing == "warn" && options.probe_filter.empty())
       messages.warning("Probe has no valid attach points. It is being removed which may cause issues with program behavior.");
+  }
+  for (const auto& [group, choice] : choices) {
+    if (choice.found) continue;
+    if (missing == "error")
+      return fail_text(0, fmt::format("None of these attach points exists: {}", choice.tried), "If this is expected, set the 'missing_probes' config variable to 'warn'.");
+    if (missing == "warn") messages.warning(fmt::format("None of these attach points exists: {}. Skipping.", choice.tried));
   }
   return {};
 }
@@ -336,6 +403,9 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   AWL_CHECK(open_object(loaded, artifact, options, {log_buffer.get(), log_size}));
   AWL_CHECK(select_programs(loaded, meta, host, options, messages));
   if (loaded.programs.empty()) {
+    for (const auto& [kind, option] : {std::pair(Runs::as_test, "--test to run test"), std::pair(Runs::as_benchmark, "--bench to run benchmark")})
+      for (const artifact::Program& row : meta.programs)
+        if (find_provider(row.provider)->runs == kind) return fail_text(0, fmt::format("No probes attached; use {} probes.", option));
     nothing = true;
     return fail_text(0, "No probes to attach");
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "runtime/session.h"
 
@@ -12,9 +13,18 @@ class Output {
   Output(std::FILE* file, Buffering buffering) : file_(file), buffering_(buffering) {}
 
   std::string& text() { return text_; }
+  // What comes from now on is kept back, until taken; what is pending goes out first.
+  void hold() {
+    write_through();
+    held_ = true;
+  }
+  std::string take_held() {
+    held_ = false;
+    return std::exchange(text_, {});
+  }
   // After a record was rendered.
   void settle() {
-    if (text_.size() > limit) write();
+    if (!held_ && text_.size() > limit) write();
   }
   // At the end of a round: everything is visible, except with full buffering.
   void flush() {
@@ -22,6 +32,7 @@ class Output {
     write_through();
   }
   void write_through() {
+    if (held_) return;
     write();
     std::fflush(file_);
     pending_ = false;
@@ -40,7 +51,7 @@ class Output {
   std::FILE* file_;
   Buffering buffering_;
   std::string text_;
-  bool pending_ = false, good_ = true;
+  bool pending_ = false, good_ = true, held_ = false;
 };
 
 }  // namespace awl

@@ -4,17 +4,23 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/events.h"
 #include "runtime/packets.h"
 #include "runtime/load.h"
+#include "runtime/own_probes.h"
 #include "runtime/symbols.h"
 
 namespace awl {
@@ -45,8 +51,85 @@ constexpr milliseconds process_interval{50};
 // How often stacks are taken out of the kernel's map, which is made for as many as come in between.
 constexpr milliseconds stacks_interval{100};
 
+// Attaching or detaching that takes longer is told, and how often.
+constexpr milliseconds progress_after{1000}, progress_interval{100};
+
 struct RingCloser {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+// SIGUSR1 as a descriptor while it lives, for `self` probes.
+class OwnSignal {
+ public:
+  OwnSignal() = default;
+  OwnSignal(const OwnSignal&) = delete;
+  ~OwnSignal() {
+    if (!fd_) return;
+    came();
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  Result<> open() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, &before_);
+    fd_ = Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (!fd_) return fail(errno, "cannot wait for SIGUSR1");
+    return {};
+  }
+  // Whether the signal came since the last question.
+  bool came() {
+    signalfd_siginfo info;
+    bool any = false;
+    while (read(fd_.get(), &info, sizeof info) > 0) any = true;
+    return any;
+  }
+  bool is_open() const { return static_cast<bool>(fd_); }
+  int fd() const { return fd_.get(); }
+
+ private:
+  Fd fd_;
+  sigset_t before_{};
+};
+
+// Reads iterators to their ends, which runs their programs, while the session takes in what they send.
+class IteratorReader {
+ public:
+  IteratorReader() = default;
+  IteratorReader(const IteratorReader&) = delete;
+  ~IteratorReader() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  void add(Fd descriptor) { descriptors_.push_back(std::move(descriptor)); }
+  void start() {
+    if (descriptors_.empty()) return;
+    running_ = true;
+    thread_ = std::thread([this] {
+      for (const Fd& descriptor : descriptors_) read_all(descriptor.get());
+      running_ = false;
+    });
+  }
+  bool running() const { return running_; }
+  // errno of a read that failed.
+  int error() const { return error_; }
+
+ private:
+  void read_all(int descriptor) {
+    char buffer[65536];
+    for (ssize_t size = 1; size != 0 && !stop_;) {
+      size = read(descriptor, buffer, sizeof buffer);
+      // EAGAIN: the kernel makes a pause after a million objects.
+      if (size < 0 && errno != EAGAIN && errno != EINTR) {
+        error_ = errno;
+        return;
+      }
+    }
+  }
+  std::vector<Fd> descriptors_;
+  std::thread thread_;
+  std::atomic<bool> running_ = false, stop_ = false;
+  std::atomic<int> error_ = 0;
 };
 
 class LiveSession : public Session {
@@ -66,16 +149,23 @@ class LiveSession : public Session {
   Result<bool> poll(milliseconds timeout) override;
   Result<> stop() override;
   int exit_status() const override {
+    if (failed_tests_ > 0) return 1;
     int status = handler_.exit_code.value_or(0);
     return status == 0 && options_.fail_on_loss && handler_.losses.any() ? exit_lost : status;
   }
-  int poll_fd() const override { return ring_ ? ring_buffer__epoll_fd(ring_.get()) : -1; }
+  int poll_fd() const override { return ring_ ? ring_buffer__epoll_fd(ring_.get()) : signal_.fd(); }
 
  private:
   Result<> open_events();
-  Result<> run_programs(bool at_end);
+  Result<> run_programs(Runs which);
+  Result<> run_own_probes();
+  Result<> iterate(LoadedProgram& program);
   Result<> attach_all();
   Result<> attach(LoadedProgram& program);
+  bool attaching(size_t made);
+  void show_progress(std::string_view what, size_t done, size_t all);
+  void end_progress();
+  void detach_all();
   void say_attached();
   std::vector<Link>& links_of(const LoadedProgram& program, std::span<const Target> matches);
   Result<> open_packets();
@@ -98,8 +188,14 @@ class LiveSession : public Session {
   std::vector<Link> links_;
   std::map<uint64_t, std::vector<Link>> watches_;  // by address
   std::unique_ptr<Packets> packets_;
+  OwnSignal signal_;
+  IteratorReader iterators_;
+  int failed_tests_ = -1;
+  bool own_done_ = false;  // tests or benchmarks have run
   unsigned handled_ = 0;
-  size_t attached_ = 0;
+  size_t attached_ = 0, to_attach_ = 0;
+  Clock::time_point work_began_{}, progress_due_{};
+  bool progress_shown_ = false;
   int failure_status_ = 255;
   bool stopped_ = false;
   uint64_t lost_reported_ = 0;
@@ -120,9 +216,9 @@ Result<> LiveSession::open_events() {
   return {};
 }
 
-Result<> LiveSession::run_programs(bool at_end) {
+Result<> LiveSession::run_programs(Runs which) {
   for (LoadedProgram& program : loaded_.programs) {
-    if (!(at_end ? program.provider->runs_at_end : program.provider->runs_on_start)) continue;
+    if (program.provider->runs != which) continue;
     if (options_.verbose) messages_.plain(fmt::format("Attaching '{}' probe", program.row->probe));
     LIBBPF_OPTS(bpf_test_run_opts, run);
     if (bpf_prog_test_run_opts(bpf_program__fd(program.program), &run) != 0)
@@ -138,14 +234,88 @@ std::vector<Link>& LiveSession::links_of(const LoadedProgram& program, std::span
   return address ? watches_[*address] : links_;
 }
 
+// --test, --bench
+Result<> LiveSession::run_own_probes() {
+  const OwnProbes own{.programs = loaded_.programs, .handler = handler_, .output = output_, .format = options_.format, .drain = [this] {
+                        while (drain()) {
+                        }
+                      }};
+  if (options_.mode == RunMode::test) {
+    AWL_TRY(failed, run_tests(own));
+    failed_tests_ = failed;
+    own_done_ = failed >= 0;
+  } else {
+    AWL_TRY(any, run_benchmarks(own));
+    own_done_ = any;
+  }
+  return {};
+}
+
+Result<> LiveSession::iterate(LoadedProgram& program) {
+  for (const Target& match : program.matches)
+    if (options_.verbose) messages_.plain(fmt::format("Trying to attach probe: {}", match.text()));
+  AWL_TRY(iteration, program.provider->iterate({.program = bpf_program__fd(program.program), .matches = program.matches}, *host_));
+  if (iteration.descriptor >= 0) iterators_.add(Fd(iteration.descriptor));
+  if (!iteration.pin.empty()) messages_.plain(fmt::format("Program pinned to {}", iteration.pin));
+  ++attached_;
+  return {};
+}
+
+// Work that takes long is told on a terminal, in one line that is taken away at its end.
+void LiveSession::show_progress(std::string_view what, size_t done, size_t all) {
+  const Clock::time_point now = Clock::now();
+  if (!options_.show_progress || now - work_began_ < progress_after || now < progress_due_) return;
+  progress_due_ = now + progress_interval;
+  progress_shown_ = true;
+  fmt::print(options_.messages, "\r{}: {} of {} probes\033[K", what, done, all);
+  std::fflush(options_.messages);
+}
+
+void LiveSession::end_progress() {
+  if (!progress_shown_) return;
+  fmt::print(options_.messages, "\r\033[K");
+  std::fflush(options_.messages);
+  progress_shown_ = false;
+}
+
+// `made`: of the program that is being attached. False when the user does not want to wait.
+bool LiveSession::attaching(size_t made) {
+  show_progress("Attaching", attached_ + made, to_attach_);
+  return !options_.interrupted || !options_.interrupted();
+}
+
+// For each link the kernel may wait for all its CPUs: many at a time take hardly longer than one.
+void LiveSession::detach_all() {
+  constexpr size_t few = 16, threads = 16;
+  work_began_ = Clock::now();
+  const size_t all = links_.size();
+  std::atomic<size_t> next = 0, done = 0;
+  std::vector<std::thread> workers;
+  for (size_t t = 0; all > few && t < threads; ++t)
+    workers.emplace_back([&] {
+      for (size_t i = next++; i < all; i = next++) {
+        Link gone = std::move(links_[i]);
+        ++done;
+      }
+    });
+  while (!workers.empty() && done < all) {
+    std::this_thread::sleep_for(milliseconds(1));
+    show_progress("Detaching", done, all);
+  }
+  for (std::thread& worker : workers) worker.join();
+  links_.clear();
+  end_progress();
+}
+
 Result<> LiveSession::attach(LoadedProgram& program) {
   std::optional<int> pid = options_.pid ? options_.pid : options_.child;
   const bool places = program.row->uses_places;
   auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies, std::optional<size_t> only_row = {}) -> Result<> {
-    Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .first_cookie = program.first_place, .only_row = only_row, .pid = pid};
+    Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .first_cookie = program.first_place, .only_row = only_row, .pid = pid, .progress = [this](size_t made) { return attaching(made); }};
     AWL_TRY(links, program.provider->attach(request, *host_));
     std::vector<Link>& home = links_of(program, matches);
     std::move(links.begin(), links.end(), std::back_inserter(home));
+    if (!attaching(0)) return fail(EINTR, "attaching was interrupted");
     return {};
   };
   for (const Target& match : program.matches)
@@ -161,7 +331,7 @@ Result<> LiveSession::attach(LoadedProgram& program) {
 Result<> LiveSession::attach_all() {
   std::string_view missing = setting(artifact_.meta, "missing_probes", "error");
   for (LoadedProgram& program : loaded_.programs) {
-    if (program.provider->runs_on_start || program.provider->runs_at_end) {
+    if (run_by_session(program.provider->runs)) {
       ++attached_;
       continue;
     }
@@ -170,9 +340,10 @@ Result<> LiveSession::attach_all() {
       for (const Target& match : program.matches) names.push_back(match.text());
       names_.set_matches(program.index, std::move(names));
     }
-    Result<> done = attach(program);
+    Result<> done = program.provider->iterate ? iterate(program) : attach(program);
     if (done) continue;
     Error error = std::move(done.error());
+    if (error.code == EINTR) return std::unexpected(std::move(error));
     if (missing != "error") {
       if (missing == "warn") messages_.warning(fmt::format("Unable to attach probe: {}. Skipping. ({})", program.row->probe, error.text()));
       continue;
@@ -185,7 +356,7 @@ Result<> LiveSession::attach_all() {
 }
 
 void LiveSession::say_attached() {
-  if (options_.quiet || options_.dry_run) return;
+  if (options_.quiet || options_.dry_run || options_.mode != RunMode::trace) return;
   if (options_.format == Format::json)
     output_.text() += fmt::format("{{\"type\": \"attached_probes\", \"count\": {}, \"data\": {{\"probes\": {}}}}}\n", attached_, attached_);
   else
@@ -219,12 +390,21 @@ Result<> LiveSession::start() {
   AWL_CHECK(open_events());
   AWL_CHECK(open_packets());
   handler_.unwatch = [this](uint64_t address) { watches_.erase(address); };
-  if (!options_.dry_run) AWL_CHECK(run_programs(false));
-  if (Result<> done = attach_all(); !done) {
-    links_.clear();
-    return done;
+  if (std::ranges::any_of(loaded_.programs, [](const LoadedProgram& program) { return program.provider->runs == Runs::on_signal; }))
+    AWL_CHECK(signal_.open());
+  if (!options_.dry_run) AWL_CHECK(run_programs(Runs::at_start));
+  work_began_ = Clock::now();
+  for (const LoadedProgram& program : loaded_.programs) to_attach_ += std::max<size_t>(program.matches.size(), 1);
+  Result<> attached = attach_all();
+  end_progress();
+  if (!attached) {
+    detach_all();
+    return attached;
   }
   say_attached();
+  if (options_.dry_run) return {};
+  iterators_.start();
+  if (options_.mode != RunMode::trace) return run_own_probes();
   return {};
 }
 
@@ -270,19 +450,26 @@ void LiveSession::report_losses(bool final) {
 Result<bool> LiveSession::poll(milliseconds timeout) {
   auto until = Clock::now() + timeout;
   for (;;) {
+    if (own_done_) return false;
+    if (signal_.is_open() && signal_.came()) AWL_CHECK(run_programs(Runs::on_signal));
     remember_processes(false);
+    // Looked at before the events: what an iterator sent before its end is among them.
+    const bool iterating = iterators_.running();
     bool more = drain();
     report_losses(false);
     collect_stacks();
     output_.flush();
     if (!output_.good()) return fail(errno, "cannot write the output");
     if (handler_.ended) return false;
-    if (!more && links_.empty() && watches_.empty()) return false;
+    if (!more && links_.empty() && watches_.empty() && !iterating && !signal_.is_open()) {
+      if (int code = iterators_.error()) return fail(code, "the kernel ended the iterator");
+      return false;
+    }
     auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
     if (left.count() <= 0) return true;
     if (more) continue;
-    pollfd ring{.fd = poll_fd(), .events = POLLIN, .revents = 0};
-    ::poll(&ring, 1, static_cast<int>(std::min(left, event_latency).count()));
+    pollfd wakers[] = {{.fd = poll_fd(), .events = POLLIN, .revents = 0}, {.fd = signal_.fd(), .events = POLLIN, .revents = 0}};
+    ::poll(wakers, 2, static_cast<int>(std::min(left, event_latency).count()));
   }
 }
 
@@ -305,7 +492,7 @@ void LiveSession::collect_stacks() {
 }
 
 void LiveSession::print_all_maps() {
-  if (!switch_setting(artifact_.meta, "print_maps_on_exit", true)) return;
+  if (options_.mode != RunMode::trace || !switch_setting(artifact_.meta, "print_maps_on_exit", true)) return;
   std::vector<size_t> order;
   for (size_t i = 0; i < maps_.size(); ++i)
     if (maps_[i].map->print_at_exit) order.push_back(i);
@@ -317,14 +504,14 @@ Result<> LiveSession::stop() {
   if (stopped_ || !loaded_.object) return {};
   stopped_ = true;
   remember_processes(true);
-  links_.clear();
+  detach_all();
   watches_.clear();
   if (options_.dry_run) return {};
   // After exit() events that are still under way are dropped; those of `end` probes count again.
   while (drain()) {
   }
   handler_.ended = false;
-  AWL_CHECK(run_programs(true));
+  AWL_CHECK(run_programs(Runs::at_end));
   while (drain()) {
   }
   report_losses(true);

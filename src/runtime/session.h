@@ -2,6 +2,7 @@
 // Running an artifact: load, attach, poll, stop. Used by awl, awl-run and (later) a library.
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,8 @@ enum class Format : uint8_t { text, json };
 // Exit status of a run that lost something, where that is asked for and the program did not give another.
 inline constexpr int exit_lost = 5;
 
+// What a run is for: tracing, or the `test` or `bench` probes of the script.
+enum class RunMode : uint8_t { trace, test, bench };
 enum class Buffering : uint8_t { line, full, none };
 
 struct SessionOptions {
@@ -39,6 +42,9 @@ struct SessionOptions {
   bool dry_run = false;          // start() attaches and says nothing; begin probes do not run
   bool color = false;            // of messages
   bool fail_on_loss = false;     // a run that lost something ends with exit_lost
+  RunMode mode = RunMode::trace;
+  bool show_progress = false;    // of attaching and detaching, when it takes long: on `messages`, which is a terminal
+  std::function<bool()> interrupted;  // whether the user wants to end; asked while attaching. May be empty.
 };
 
 class Session {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/diag/probes.h"
 #include "builtins/builtin.h"
 #include "parser/walk.h"
 #include "probes/features.h"
@@ -138,7 +139,8 @@ class Planner {
     probe_ = &probe;
     const Target& target = probe.target;
     probe.elf_name = fmt::format("{}_{}", identifier(target.text()), meta_->programs.size() + 1);
-    meta_->programs.push_back({.elf_name = probe.elf_name, .provider = std::string(target.provider->name), .target = target.parts, .probe = probe.probe_text, .per_target = probe.per_target, .place = place(probe.span), .uses_places = probe.uses_places});
+    meta_->programs.push_back({.elf_name = probe.elf_name, .provider = std::string(target.provider->name), .target = target.parts, .probe = probe.probe_text, .per_target = probe.per_target, .place = place(probe.span), .uses_places = probe.uses_places, .group = probe.group, .rank = probe.rank});
+    for (const Target& other : probe.also) meta_->programs.back().also.push_back(other.parts);
     meta_->probe_names.push_back(probe.probe_text);
     if (target.provider->pid_by_predicate)
       for (ParamKind kind : {ParamKind::pid, ParamKind::pid_namespace_dev, ParamKind::pid_namespace_ino}) intern_param(*unit_, {.kind = kind});
@@ -275,7 +277,22 @@ class Planner {
     CallView view(*unit_, *probe_, e);
     if (row.plan) row.plan(view, plan);
     else plan.lay_out(0);
+    if (async && probe_->context.sequence) sequence_output(e, site);
     if (async) call.site = add_site(e.span, std::move(site));
+  }
+
+  // A pinned iterator has no tracer that would take events; its printf writes with the kernel's own means.
+  void sequence_output(const ast::Expr& e, const artifact::Site& site) {
+    if (site.action != Action::printf) {
+      unit_->diagnostics->report<Diag::pinned_output>(e.span, std::get<ast::Call>(e.node).name).hint("without the pin the tracer runs the iterator: everything can be used there");
+      return;
+    }
+    for (const artifact::Element& argument : site.args) {
+      Kind kind = argument.type.at(0).kind;
+      if (kind == Kind::integer || kind == Kind::boolean || kind == Kind::pointer || kind == Kind::enumeration || kind == Kind::string) continue;
+      unit_->diagnostics->report<Diag::pinned_value>(e.span).hint("print it as a number or as a string, or run the iterator without the pin");
+      return;
+    }
   }
 
   void settings() {

@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <cctype>
+#include <map>
+#include <set>
+#include <span>
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
@@ -29,6 +32,50 @@ bool uses(const ast::Probe& probe, BuiltinFlag flag) {
   if (probe.predicate) visit(visit, *probe.predicate);
   visit(visit, probe.body);
   return found;
+}
+
+// The fields of `args` that a probe uses; nothing if it uses `args` as a whole.
+std::optional<std::set<std::string>> used_fields(const ast::Probe& probe) {
+  std::set<std::string> fields;
+  bool whole = false;
+  auto is_args = [](const ast::Expr& e) {
+    auto* identifier = std::get_if<ast::Identifier>(&e.node);
+    auto* call = std::get_if<ast::Call>(&e.node);
+    return (identifier && identifier->name == "args") || (call && call->name == "args");
+  };
+  auto visit = [&](auto&& self, const auto& node) -> void {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(node)>, ast::Expr>) {
+      auto* field = std::get_if<ast::Field>(&node.node);
+      if (field && is_args(*field->object)) {
+        fields.insert(field->name);
+        return;
+      }
+      whole = whole || is_args(node);
+    }
+    ast::for_each_child(node, Overloaded{[&](const ast::ExprPtr& c) { self(self, *c); }, [&](const ast::StmtPtr& c) { self(self, *c); }});
+  };
+  if (probe.predicate) visit(visit, *probe.predicate);
+  visit(visit, probe.body);
+  if (whole) return std::nullopt;
+  return fields;
+}
+
+std::string access_text(const BytesAccess& a) { return fmt::format("{} {} {} {} {}", a.offset, a.size, a.core_type, a.core_member, a.core_index); }
+
+// Two targets with one text of this look alike to a program that uses these fields. Nothing: not known.
+std::optional<std::string> layout_text(const Context& context, const std::optional<std::set<std::string>>& used) {
+  std::string text = fmt::format("{} {}", context.user_pointers, context.registers);
+  for (const ContextField& field : context.args) {
+    if (used && !used->contains(field.name)) continue;
+    text += fmt::format("\n{}: ", field.name);
+    if (auto* spelled = std::get_if<CSpelling>(&field.type)) text += fmt::format("{} {} {}", spelled->text, spelled->size, spelled->is_signed);
+    else if (auto* id = std::get_if<BtfTypeId>(&field.type)) text += fmt::format("type {} of {}", id->id, id->module);
+    else return std::nullopt;
+    if (auto* bytes = std::get_if<BytesAccess>(&field.access)) text += " at " + access_text(*bytes);
+    else if (auto* data = std::get_if<DataLocAccess>(&field.access)) text += " behind " + access_text(data->word);
+    else return std::nullopt;
+  }
+  return text;
 }
 
 // `$1` in the parts of an attach point, where its value is known. False if an unknown one stays.
@@ -63,8 +110,16 @@ class Resolver {
       uses_name_ = uses(probe, BuiltinFlag::names_target);
       per_match_ = uses(probe, BuiltinFlag::per_match);
       uses_numbered_ = uses(probe, BuiltinFlag::numbered_argument);
-      for (const ast::AttachPoint& point : probe.attach_points) attach_point(probe, point);
+      const std::vector<ast::AttachPoint>& points = probe.attach_points;
+      for (size_t i = 0; i < points.size();) {
+        size_t end = i + 1;
+        while (end < points.size() && points[end].alternative) ++end;
+        if (end == i + 1) attach_point(probe, points[i]);
+        else alternatives(probe, std::span(points).subspan(i, end - i));
+        i = end;
+      }
     }
+    stand_alone();
     if (total_ > unit_->config.max_probes)
       diagnostics_->report<Diag::too_many_probes>(Span{}, total_, unit_->config.max_probes).hint("raise the config variable max_probes, or match fewer probes");
     if (unit_->probes.size() > unit_->config.max_bpf_progs)
@@ -72,6 +127,45 @@ class Resolver {
   }
 
  private:
+  // `a else b else c`: all that can be described here go into the object; which one is used is decided where it runs.
+  void alternatives(const ast::Probe& probe, std::span<const ast::AttachPoint> points) {
+    const size_t before = unit_->probes.size(), errors = diagnostics_->error_count();
+    ++group_;
+    in_group_ = true;
+    for (rank_ = 0; rank_ < points.size(); ++rank_) attach_point(probe, points[rank_]);
+    in_group_ = false;
+    if (unit_->probes.size() > before || diagnostics_->error_count() > errors) return;
+    std::vector<std::string_view> names;
+    for (const ast::AttachPoint& point : points) names.push_back(point.text);
+    diagnostics_->report<Diag::alternative_missing>(join(points.front().span, points.back().span), fmt::format("{}", fmt::join(names, ", ")));
+  }
+
+  // An alternative that does not exist here may still exist where the object runs, if its programs can be made without it.
+  void absent_alternative(const ast::Probe& probe, const ast::AttachPoint& point, const Target& target) {
+    const bool fixed = target.provider->context_is_args && !uses_arguments_;
+    const bool each = is_glob(target.text()) && (target.provider->expand == Expand::program_per_match || uses_arguments_);
+    if (!each && (fixed || !target.provider->context || target.provider->context(target, *unit_->host))) return add(probe, point, target, target, 1);
+    if (!unit_->options.parameters_known) diagnostics_->report<Diag::alternative_left_out>(point.span, target.text());
+  }
+
+  // Kinds that a script may have only one probe of, and names that may be given only once.
+  void stand_alone() {
+    std::map<std::string, Span> names;
+    for (const ProbeInstance& probe : unit_->probes) {
+      const Provider& provider = *probe.target.provider;
+      if (provider.stands_alone && unit_->probes.size() > 1) {
+        diagnostics_->report<Diag::stands_alone>(probe.span, provider.name).hint("put the other probes into a script of their own");
+        return;
+      }
+      if (provider.runs != Runs::as_test && provider.runs != Runs::as_benchmark) continue;
+      auto [first, fresh] = names.try_emplace(probe.target.text(), probe.span);
+      if (fresh) continue;
+      std::string kind(provider.name);
+      std::ranges::transform(kind, kind.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+      diagnostics_->report<Diag::name_taken>(probe.span, probe.target.parts[0], kind).note(first->second, "this is the other instance");
+    }
+  }
+
   void attach_point(const ast::Probe& probe, const ast::AttachPoint& point) {
     if (point.parts.empty()) return;
     const Provider* provider = find_provider(point.parts[0]);
@@ -90,18 +184,47 @@ class Resolver {
     }
     if (!complete) return add(probe, point, *target, *target, 1);
     Result<std::vector<Target>> matches = provider->match(*target, *unit_->host);
+    if (in_group_ && (!matches || matches->empty())) return absent_alternative(probe, point, *target);
     if (!matches) return world(point, matches.error());
     if (matches->empty()) return no_match(point, *target);
     total_ += matches->size();
-    bool split = is_glob(target->text()) && (provider->expand == Expand::program_per_match || uses_arguments_ || per_match_);
+    const bool several = is_glob(target->text()) || (matches->size() > 1 && provider->expand == Expand::program_per_match);
+    const bool split = several && (provider->expand == Expand::program_per_match || uses_arguments_ || per_match_);
     if (!split) return add(probe, point, *target, matches->front(), matches->size());
+    if (target->provider->context_is_args && !in_group_ && !per_match_) return add_by_layout(probe, point, *target, *matches);
     for (const Target& match : *matches) add(probe, point, match, match, 1);
+  }
+
+  // One program for all targets whose arguments lie in the same places.
+  void add_by_layout(const ast::Probe& probe, const ast::AttachPoint& point, const Target& target, const std::vector<Target>& matches) {
+    const std::optional<std::set<std::string>> used = used_fields(probe);
+    std::map<std::string, size_t> first_of;
+    std::vector<std::vector<Target>> groups;
+    for (const Target& match : matches) {
+      Result<Context> context = match.provider->context(match, *unit_->host);
+      if (!context) return world(point, context.error());
+      const std::optional<std::string> layout = layout_text(*context, used);
+      auto [at, fresh] = first_of.try_emplace(layout.value_or(match.text()), groups.size());
+      if (fresh) groups.emplace_back();
+      groups[at->second].push_back(match);
+    }
+    for (const std::vector<Target>& group : groups) {
+      const size_t before = unit_->probes.size();
+      add(probe, point, group.front(), group.front(), group.size());
+      if (group.size() == 1 || unit_->probes.size() == before) continue;
+      unit_->probes.back().probe_text = target.text();
+      unit_->probes.back().also.assign(group.begin() + 1, group.end());
+    }
   }
 
   // `match` is an existing target that stands for all that `target` means.
   void add(const ast::Probe& probe, const ast::AttachPoint& point, const Target& target, const Target& match, size_t matches) {
     ProbeInstance instance{.target = target, .probe_text = matches == 1 ? match.text() : target.text(), .span = point.span};
     instance.source = source_;
+    if (in_group_) {
+      instance.group = group_;
+      instance.rank = rank_;
+    }
     instance.per_target = uses_name_ && matches > 1;
     instance.uses_places = target.provider->places && (instance.per_target || uses_numbered_);
     if (target.provider->context_is_args && !uses_arguments_) {
@@ -176,6 +299,8 @@ class Resolver {
   uint32_t source_ = 0;
   size_t total_ = 0;
   bool uses_arguments_ = false, uses_name_ = false, per_match_ = false, uses_numbered_ = false;
+  bool in_group_ = false;  // an attach point of alternatives is looked at
+  uint32_t group_ = 0, rank_ = 0;
 };
 
 }  // namespace

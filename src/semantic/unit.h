@@ -53,6 +53,8 @@ struct ProbeInstance {
   Context context;
   std::string probe_text;  // for the `probe` builtin
   Span span;               // of the attach point
+  uint32_t group = 0, rank = 0;  // of alternatives, see artifact::Program
+  std::vector<Target> also;      // further targets of the same program
   uint32_t source = 0;     // which probe of the script, from 1: instances of one share it
   ast::ExprPtr predicate;
   ast::Block body;

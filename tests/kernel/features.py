@@ -117,6 +117,7 @@ FEATURES = {
     "no_map_loops": lambda: None if FEATURES["map_loops"]() else "programs can go over a map",
     "iterators": lambda: kernel_symbol("bpf_iter_num_new", "the kernel has no open-coded iterators"),
     "no_iterators": lambda: None if FEATURES["iterators"]() else "the kernel has open-coded iterators",
+    "iter": lambda: kernel_symbol("bpf_iter_link_attach", "the kernel has no iterator programs"),
     "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
     "cgroup2": cgroup2,
     "two_cpus": two_cpus,

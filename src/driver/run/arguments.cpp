@@ -27,6 +27,12 @@ int find_dashes(int argc, char* const* argv, bool (*takes_value)(std::string_vie
   return argc;
 }
 
+static Result<bool> set_mode(SessionOptions& session, RunMode mode, std::string_view option) {
+  if (session.mode != RunMode::trace && session.mode != mode) return fail(0, "USAGE: {} conflicts with existing --mode", option);
+  session.mode = mode;
+  return true;
+}
+
 Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
   SessionOptions& session = options.session;
   std::string_view text = value ? value : "";
@@ -59,6 +65,8 @@ Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
     case option_no_warnings: session.warnings = false; return true;
     case option_fail_on_loss: session.fail_on_loss = true; return true;
     case option_dry_run: session.dry_run = true; return true;
+    case option_test: return set_mode(session, RunMode::test, "--test");
+    case option_bench: return set_mode(session, RunMode::bench, "--bench");
     case option_btf:
       session.btf_file = text;
       options.host.btf_file = text;

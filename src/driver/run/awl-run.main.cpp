@@ -27,6 +27,8 @@ Runs a BPF object that `awl build` made. Options of the program itself stand beh
         --fail-on-loss   end with status 5 when something was lost: events, map updates, parts of strings, stacks
         --probe-filter EXPR
                          run only the probes whose name matches a regular expression
+        --test           run the test probes; exit status 1 if one fails
+        --bench          run the bench probes and show the time that each takes
         --btf FILE       kernel types from a file instead of the running kernel
     -h, --help           this text
     -V, --version        version
@@ -40,6 +42,7 @@ constexpr option long_options[] = {
     {"dry-run", no_argument, nullptr, option_dry_run}, {"no-warnings", no_argument, nullptr, option_no_warnings},
     {"btf", required_argument, nullptr, option_btf}, {"fail-on-loss", no_argument, nullptr, option_fail_on_loss},
     {"probe-filter", required_argument, nullptr, option_probe_filter},
+    {"test", no_argument, nullptr, option_test},   {"bench", no_argument, nullptr, option_bench},
     {"help", no_argument, nullptr, 'h'},           {"version", no_argument, nullptr, 'V'},
     {nullptr, 0, nullptr, 0},
 };

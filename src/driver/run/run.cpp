@@ -49,6 +49,13 @@ class EndSignals {
     sigprocmask(SIG_SETMASK, &before_, nullptr);
   }
   int fd() const { return fd_.get(); }
+  // Whether a signal came: while attaching, which then ends. From then on a further one ends the process at once.
+  bool interrupted() {
+    signalfd_siginfo info;
+    if (read(fd_.get(), &info, sizeof info) <= 0) return false;
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+    return true;
+  }
 
  private:
   sigset_t set_, before_;
@@ -139,20 +146,23 @@ int run(artifact::Artifact artifact, Host& host, RunOptions options, std::option
     if (!watched) return report(watched.error());
     process = std::move(*watched);
   }
+  options.session.show_progress = isatty(fileno(options.session.messages)) != 0;
+  std::optional<EndSignals> signals(std::in_place);
+  options.session.interrupted = [&signals] { return signals && signals->interrupted(); };
   SessionOptions shown = options.session;
   Result<std::unique_ptr<Session>> created = Session::create(std::move(artifact), host, std::move(options.session));
   if (!created) return report(created.error());
   Session& session = **created;
   {
-    EndSignals signals;
     if (Result<> started = session.start(); !started) return failed_start(started.error(), session.failure_status(), shown);
     if (!shown.dry_run) {
       if (child)
         if (Result<> released = child->release(); !released) return report(released.error());
-      Result<bool> ended = poll_until_end(session, signals, process.get(), child ? child->exit_fd() : -1);
+      Result<bool> ended = poll_until_end(session, *signals, process.get(), child ? child->exit_fd() : -1);
       if (!ended) print_error(ended.error(), shown.color);
       let_signals_end(ended && *ended);
     }
+    signals.reset();
   }
   if (Result<> stopped = session.stop(); !stopped) {
     print_error(stopped.error(), shown.color);

@@ -54,8 +54,8 @@ TEST(Special, BeginAndEnd) {
   EXPECT_EQ(normalised("BEGIN"), "begin");
   EXPECT_EQ(normalised("end"), "end");
   EXPECT_EQ(normalised("begin:x"), "begin probe type requires 0 arguments, found 1\n");
-  EXPECT_TRUE(find_provider("Begin")->runs_on_start);
-  EXPECT_TRUE(find_provider("END")->runs_at_end);
+  EXPECT_EQ(find_provider("Begin")->runs, Runs::at_start);
+  EXPECT_EQ(find_provider("END")->runs, Runs::at_end);
 }
 
 TEST(Registry, RowsAreComplete) {
@@ -64,7 +64,7 @@ TEST(Registry, RowsAreComplete) {
     EXPECT_FALSE(provider->doc.empty()) << provider->name;
     EXPECT_FALSE(provider->example.empty()) << provider->name;
     EXPECT_TRUE(provider->parse && provider->match && provider->section) << provider->name;
-    EXPECT_TRUE(provider->attach || provider->runs_on_start || provider->runs_at_end) << provider->name;
+    EXPECT_TRUE(provider->attach || run_by_session(provider->runs)) << provider->name;
     EXPECT_EQ(find_provider(provider->name), provider);
     for (const std::string_view alias : provider->aliases) EXPECT_EQ(find_provider(alias), provider) << alias;
   }
