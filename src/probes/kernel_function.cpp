@@ -37,11 +37,14 @@ bool known_by_btf(const std::string& name, Host& host) {
   return types && btf__find_by_name_kind(*types, name.c_str(), BTF_KIND_FUNC) > 0;
 }
 
+// A multi link takes names of whole functions, without modules: each may stand for one function only.
 bool use_multi(std::span<const Target> matches, Host& host) {
+  std::set<std::string_view> names;
   const auto plain = [](const Target& target) {
     return !is_kernel_address(target) && target.parts.back().find('+') == std::string::npos;
   };
-  return matches.size() > 1 && std::ranges::all_of(matches, plain) && host.has_feature(Feature::kprobe_multi);
+  const auto alone = [&](const Target& target) { return names.insert(target.parts.back()).second; };
+  return matches.size() > 1 && std::ranges::all_of(matches, plain) && std::ranges::all_of(matches, alone) && host.has_feature(Feature::kprobe_multi);
 }
 
 }  // namespace
@@ -179,12 +182,9 @@ Result<std::vector<Link>> attach_each(const Provider::AttachRequest& request, bo
 Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, bool ret, Host& host) {
   std::vector<Link> links;
   if (use_multi(request.matches, host)) {
-    // The link takes names without modules, each once.
     std::vector<MultiTarget> targets;
-    std::set<std::string_view> seen;
     for (size_t i = 0; i < request.matches.size(); ++i)
-      if (const std::string& name = request.matches[i].parts.back(); seen.insert(name).second)
-        targets.push_back({.symbol = name, .cookie = request.cookies ? request.first_cookie + i : 0});
+      targets.push_back({.symbol = request.matches[i].parts.back(), .cookie = request.cookies ? request.first_cookie + i : 0});
     AWL_TRY(link, host.attach_kprobe_multi(request.program, targets, ret));
     links.push_back(std::move(link));
     return links;

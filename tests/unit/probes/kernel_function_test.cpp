@@ -61,6 +61,8 @@ TEST_F(KernelFunction, AttachMulti) {
 
 TEST_F(KernelFunction, AttachInModules) {
   EXPECT_EQ(attachments_of("kprobe:fuse_*", host), "kprobe fuse:fuse_open+0 cookie 0\nkprobe virtiofs:fuse_open+0 cookie 0\n");
+  // Names that stand for one function each need no module.
+  EXPECT_EQ(attachments_of("kprobe:vmlinux:tcp_*msg", host), "kprobe_multi tcp_recvmsg=0 tcp_sendmsg=0\n");
   EXPECT_EQ(attachments_of("kretprobe:vmlinux:tcp_close", host), "kretprobe tcp_close+0 cookie 0\n");
   EXPECT_EQ(attachments_of("kprobe:tcp_close+8", host), "kprobe tcp_close+8 cookie 0\n");
 }
