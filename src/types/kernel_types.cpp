@@ -7,7 +7,10 @@
 namespace awl {
 namespace {
 
-constexpr unsigned nesting_limit = 32;  // anonymous structures within each other; BTF from a file may hold a cycle
+// BTF from a file may hold cycles, and chains that no compiler makes.
+constexpr unsigned nesting_limit = 32;       // anonymous structures within each other, modifiers in a row
+constexpr unsigned chain_limit = 256;        // types that lead to each other: pointers to pointers, arrays of arrays
+constexpr unsigned member_limit = 1 << 17;   // of one structure, those of anonymous ones counted in
 
 bool is_modifier(const btf_type* t) {
   switch (btf_kind(t)) {
@@ -79,30 +82,31 @@ const btf* KernelTypes::open(const std::string& module) {
   return it->second;
 }
 
-int KernelTypes::find(std::string_view name, std::initializer_list<unsigned> kinds) {
-  const btf* b = open("");
-  if (!b) return 0;
+Type KernelTypes::find_in(const std::string& module, std::string_view name, std::initializer_list<unsigned> kinds) {
+  const btf* b = open(module);
+  if (!b) return nullptr;
   std::string terminated(name);
   for (unsigned kind : kinds)
-    if (int id = btf__find_by_name_kind(b, terminated.c_str(), kind); id > 0) return id;
-  return 0;
+    if (int id = btf__find_by_name_kind(b, terminated.c_str(), kind); id > 0) return type(static_cast<uint32_t>(id), module);
+  return nullptr;
 }
 
-Type KernelTypes::find_structure(std::string_view name) {
-  int id = find(name, {BTF_KIND_STRUCT, BTF_KIND_UNION});
-  return id ? type(static_cast<uint32_t>(id), "") : nullptr;
+Type KernelTypes::find(std::string_view name, std::initializer_list<unsigned> kinds) {
+  if (Type own = find_in("", name, kinds)) return own;
+  if (!open("")) return nullptr;
+  for (const std::string& module : host_->btf_modules())
+    if (Type of_module = find_in(module, name, kinds)) return of_module;
+  return nullptr;
 }
 
-Type KernelTypes::find_enumeration(std::string_view name) {
-  int id = find(name, {BTF_KIND_ENUM, BTF_KIND_ENUM64});
-  return id ? type(static_cast<uint32_t>(id), "") : nullptr;
-}
+Type KernelTypes::find_structure(std::string_view name) { return find(name, {BTF_KIND_STRUCT, BTF_KIND_UNION}); }
+
+Type KernelTypes::find_enumeration(std::string_view name) { return find(name, {BTF_KIND_ENUM, BTF_KIND_ENUM64}); }
 
 Type KernelTypes::find_named(std::string_view name) {
   for (const Spelling& s : spellings)
     if (s.name == name) return table_->integer(s.size, s.is_signed);
-  int id = find(name, {BTF_KIND_TYPEDEF, BTF_KIND_INT});
-  return id ? type(static_cast<uint32_t>(id), "") : nullptr;
+  return find(name, {BTF_KIND_TYPEDEF, BTF_KIND_INT});
 }
 
 std::optional<std::pair<uint64_t, Type>> KernelTypes::find_enumerator(std::string_view name) {
@@ -135,7 +139,10 @@ Type KernelTypes::type(uint32_t id, const std::string& module) {
   auto [it, fresh] = made_.try_emplace(Key{id, module}, nullptr);
   if (fresh) {
     it->second = table_->none();  // what a type that contains itself by value would see: only broken BTF has one
+    if (chain_ >= chain_limit) return it->second;
+    ++chain_;
     Type made = make(b, id, module);
+    --chain_;
     made_[Key{id, module}] = made;
     return made;
   }
@@ -161,7 +168,8 @@ Type KernelTypes::make(const btf* b, uint32_t id, const std::string& module) {
       return table_->array(element, a->nelems);
     }
     case BTF_KIND_FWD: {
-      Type whole = find_structure(name_of(b, t));
+      // Not in modules: nearly every structure leads to declarations, and would so have all of them read. A cast to the type finds it there.
+      Type whole = find_in("", name_of(b, t), {BTF_KIND_STRUCT, BTF_KIND_UNION});
       return whole ? whole : table_->kernel_structure({.name = name_of(b, t), .is_union = btf_kflag(t) != 0});
     }
     case BTF_KIND_STRUCT:
@@ -203,6 +211,7 @@ std::span<const Member> KernelTypes::members(Type structure) {
   auto [it, fresh] = members_.try_emplace(structure);
   if (fresh) {
     std::vector<Member> all;
+    members_left_ = member_limit;
     if (const btf* b = open(structure->module)) collect(b, structure->btf_id, structure->module, 0, 0, all);
     return members_[structure] = std::move(all);
   }
@@ -214,6 +223,8 @@ void KernelTypes::collect(const btf* b, uint32_t id, const std::string& module, 
   if (!t || !btf_is_composite(t) || depth > nesting_limit) return;
   const struct btf_member* raw = btf_members(t);
   for (uint32_t i = 0; i < btf_vlen(t); ++i) {
+    if (members_left_ == 0) return;
+    --members_left_;
     uint32_t at = bits + btf_member_bit_offset(t, i);
     std::string name = btf__name_by_offset(b, raw[i].name_off);
     if (name.empty()) {

@@ -33,7 +33,9 @@ class KernelTypes {
     auto operator<=>(const Key&) const = default;
   };
   const btf* open(const std::string& module);
-  int find(std::string_view name, std::initializer_list<unsigned> kinds);
+  Type find_in(const std::string& module, std::string_view name, std::initializer_list<unsigned> kinds);
+  // A type of the kernel's own, else of the modules, which are read only then.
+  Type find(std::string_view name, std::initializer_list<unsigned> kinds);
   Type make(const btf* b, uint32_t id, const std::string& module);
   Type make_pointer(const btf* b, uint32_t pointee, const std::string& module);
   Type make_enumeration(const btf* b, const btf_type* t, uint32_t id, const std::string& module);
@@ -46,6 +48,7 @@ class KernelTypes {
   std::unordered_map<Type, std::vector<Member>> members_;
   std::unordered_map<std::string_view, std::pair<uint64_t, uint32_t>> enumerators_;  // name -> value, enum's id
   bool enumerators_read_ = false;
+  unsigned chain_ = 0, members_left_ = 0;
 };
 
 }  // namespace awl

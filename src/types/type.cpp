@@ -76,6 +76,7 @@ struct TypeTable::Hidden {
     std::vector<Member> members;
   };
   std::deque<Definition> definitions;
+  std::vector<Type> describing;  // structures within each other, outermost first
 };
 
 TypeTable::TypeTable(Host& host) : hidden_(std::make_unique<Hidden>()) { hidden_->kernel = std::make_unique<KernelTypes>(host, *this); }
@@ -296,8 +297,13 @@ artifact::Type TypeTable::describe(Type t) {
   out.truncatable = t->truncatable;
   out.enumerators = t->enumerators;
   if (t->kind == Kind::array) out.elements.push_back({"", 0, {describe(t->element)}});
-  if (t->kind == Kind::tuple || t->kind == Kind::record || t->kind == Kind::structure)
+  if (t->kind == Kind::tuple || t->kind == Kind::record || t->kind == Kind::structure) {
+    // Broken BTF may have a structure that contains itself.
+    if (std::ranges::find(hidden_->describing, t) != hidden_->describing.end()) return out;
+    hidden_->describing.push_back(t);
     for (const Member& m : members(t)) out.elements.push_back({m.name, m.offset, {describe(m.type)}, m.bit_offset, m.bit_size});
+    hidden_->describing.pop_back();
+  }
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "types/type.h"
 
+#include <bpf/btf.h>
 #include <gmock/gmock.h>
 
 #include "fake_host.h"
@@ -93,6 +94,49 @@ TEST_F(Types, DescribeNestsStructures) {
   EXPECT_EQ(entity.elements[1].name, "weights");
   EXPECT_EQ(entity.elements[1].type[0].count, 4u);
   EXPECT_EQ(entity.elements[1].type[0].elements[0].type[0].kind, Kind::integer);
+}
+
+// struct loop { int own; struct { ... }; struct loop inside; }, whose anonymous members contain it again, several times.
+TEST_F(Types, StructuresThatContainThemselvesEnd) {
+  btf* broken = btf__new_empty();
+  int number = btf__add_int(broken, "int", 4, BTF_INT_SIGNED);
+  int loop = btf__add_struct(broken, "loop", 64), nameless = loop + 1;
+  btf__add_field(broken, "own", number, 0, 0);
+  btf__add_field(broken, "inside", loop, 32, 0);
+  btf__add_field(broken, nullptr, nameless, 64, 0);
+  btf__add_struct(broken, nullptr, 32);
+  for (unsigned i = 0; i < 4; ++i) btf__add_field(broken, nullptr, nameless, i * 64, 0);
+  btf__free(host.vmlinux);
+  host.vmlinux = broken;
+  Type type = types.find_structure("loop");
+  ASSERT_TRUE(type);
+  EXPECT_EQ(types.member(type, "own")->type, types.integer(4, true));
+  EXPECT_EQ(types.members(type).size(), 2u);
+  EXPECT_EQ(types.describe(type).elements.size(), 2u);
+}
+
+TEST_F(Types, LongChainsOfPointersEnd) {
+  btf* broken = btf__new_empty();
+  int last = btf__add_int(broken, "int", 4, BTF_INT_SIGNED);
+  for (int i = 0; i < 100000; ++i) last = btf__add_ptr(broken, last);
+  btf__add_typedef(broken, "deep", last);
+  btf__free(host.vmlinux);
+  host.vmlinux = broken;
+  EXPECT_TRUE(is_pointer(types.find_named("deep")));
+}
+
+TEST_F(Types, StructuresOfModulesAreFoundAndReadByNeed) {
+  btf* module = btf__new_empty_split(host.vmlinux);
+  int own = btf__add_struct(module, "of_module", 8);
+  btf__add_field(module, "task", btf__find_by_name_kind(host.vmlinux, "pid_t", BTF_KIND_TYPEDEF), 0, 0);
+  host.modules["mod"] = module;
+  ASSERT_TRUE(types.find_structure("task_struct"));
+  Type type = types.find_structure("of_module");
+  ASSERT_TRUE(type);
+  EXPECT_EQ(type->module, "mod");
+  EXPECT_EQ(type->btf_id, static_cast<uint32_t>(own));
+  EXPECT_EQ(types.member(type, "task")->type, types.integer(4, true));
+  EXPECT_EQ(types.find_structure("nowhere"), nullptr);
 }
 
 TEST_F(Types, WithoutBtfNothingIsFound) {
