@@ -256,6 +256,10 @@ std::unexpected<Error> load_failure(int code, const Loaded& loaded, std::string_
   if (code == EPERM && verifier_log.empty()) return fail_text(code, "the kernel refused to create BPF maps or programs", permission_hint());
   for (const LoadedProgram& program : loaded.programs) {
     if (bpf_program__fd(program.program) >= 0 || verifier_log.empty()) continue;
+    if (std::optional<Error> missing = explain_missing_field(verifier_log)) {
+      if (!program.row->place.empty()) missing->message = fmt::format("{}: {}", program.row->place, missing->message);
+      return std::unexpected(std::move(*missing));
+    }
     std::string text = fmt::format("Error loading BPF program for {}. Error code: {} ({}).", program.row->elf_name, -code, strerror(code));
     if (!program.row->place.empty()) text += fmt::format("\n  probe: {} ({})", program.row->probe, program.row->place);
     text += fmt::format("\n  the kernel's verifier says: {}", explain_verifier_log(verifier_log));

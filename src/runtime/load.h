@@ -81,6 +81,8 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
 // shorter (helpers then read only its first bytes) and a warning says so; elsewhere an error names the map and what helps.
 Result<> fit_keys(artifact::Meta& meta, Host& host, Messages& messages);
 
+// The field or type that a relocated program needs and the kernel lacks, if that is why it was refused.
+std::optional<Error> explain_missing_field(std::string_view log);
 // The last lines of a verifier log that say what was wrong, with the script's line they belong to: "at `@x = $y[3]`: invalid access to ...".
 std::string explain_verifier_log(std::string_view log);
 // Capabilities of BPF tracing that the process lacks, e.g. "CAP_BPF, CAP_PERFMON"; empty: none.

@@ -1,10 +1,32 @@
 // Why the kernel refuses: the verifier's log in short, and missing privilege.
+#include <algorithm>
 #include <fstream>
+#include <optional>
 #include <vector>
 
 #include "runtime/load.h"
 
 namespace awl {
+
+std::optional<Error> explain_missing_field(std::string_view log) {
+  // libbpf's words where the verifier met an instruction whose relocation had no answer:
+  // failed to resolve CO-RE relocation <byte_off> [14] struct task_struct___awl.state (0:0 @ offset 0)
+  constexpr std::string_view said = "failed to resolve CO-RE relocation <", flavour = "___";
+  const size_t at = log.find(said);
+  if (at == log.npos) return std::nullopt;
+  std::string_view rest = log.substr(at, log.find('\n', at) - at);
+  const size_t id = rest.find("] ");
+  if (id == rest.npos) return std::nullopt;
+  rest.remove_prefix(id + 2);
+  const size_t cut = rest.find(flavour);
+  if (cut == rest.npos) return std::nullopt;
+  const std::string type(rest.substr(0, cut));
+  const size_t dot = rest.find('.'), end = rest.find(' ', cut);
+  if (dot >= end) return Error{0, fmt::format("this kernel has no {}", type), fmt::format("ask before: if (has_type({})) {{ ... }}", type)};
+  const std::string field(rest.substr(dot + 1, end - dot - 1));
+  return Error{0, fmt::format("this kernel's {} has no field '{}' of the type that the script was compiled with", type, field),
+               fmt::format("ask before: if (has_field({}, {})) {{ ... }}", type, field)};
+}
 
 std::string explain_verifier_log(std::string_view log) {
   std::vector<std::string_view> lines;
