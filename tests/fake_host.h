@@ -40,6 +40,7 @@ class FakeHost : public Host {
   std::map<std::string, int> go;                            // path -> version of the Go compiler
   std::map<int, std::vector<std::string>> mapped;           // process -> its files with code
   std::set<Feature> features{Feature::kprobe_multi, Feature::uprobe_multi, Feature::attach_cookie, Feature::atomic_fetch, Feature::large_keys, Feature::percpu_lookup};
+  std::set<std::string> callable;                     // functions of the kernel that programs may call
   std::string tracefs_path = "/sys/kernel/tracing";   // empty: not mounted
   std::vector<int> cpus{0, 1};
   std::vector<std::string> links{"eth0", "lo"};       // network interfaces
@@ -109,6 +110,7 @@ class FakeHost : public Host {
     return found->second;
   }
   bool has_feature(Feature feature) override { return features.contains(feature); }
+  bool may_call(const std::string& function, const std::string&) override { return callable.contains(function); }
 
   Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override {
     auto found = elf.find(path);

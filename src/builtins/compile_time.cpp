@@ -201,18 +201,6 @@ void lower_option(Emit& e, CallLower& c) {
   e.store(c.destination(), is_boolean(c.type()) ? e.resize(v, 8, false) : v);
 }
 
-// ---- the kernel's functions for programs ----
-
-ast::ExprPtr kernel_function(CallCheck& c, bool callable) {
-  auto name = c.string(0);
-  const Target& target = c.target();
-  if (!name || (callable && !target.provider)) return nullptr;
-  std::string section = target.provider && target.provider->section ? target.provider->section(target) : "";
-  Result<const btf*> types = c.host().kernel_btf();
-  bool exists = types && find_function(*types, *name);
-  return truth(c, exists && (!callable || c.host().may_call(section, *name)));
-}
-
 Value nothing(Emit&, CallLower&) { return {}; }
 
 constexpr BuiltinFlag question = BuiltinFlag::asks_types;
@@ -291,17 +279,6 @@ const Builtin rows[] = {
      .prints = "1024",
      .flags = BuiltinFlag::variable,
      .constant = [](CallCheck& c) { return ast::make(c.expr().span, ast::Integer{c.config().max_strlen}, c.types().integer(8, true)); }},
-    {.name = "kfunc_exist",
-     .signature = "kfunc_exist(literal string name) -> bool",
-     .doc = "Whether the types of this kernel know a function of that name. Known when compiling.",
-     .example = "begin { print(kfunc_exist(\"bpf_iter_num_new\")) }",
-     .constant = [](CallCheck& c) { return kernel_function(c, false); }},
-    {.name = "kfunc_allowed",
-     .signature = "kfunc_allowed(literal string name) -> bool",
-     .doc = "Whether this kernel has a function of that name that programs of this probe's kind may call. Known when compiling, with privilege.",
-     .example = "begin { print(kfunc_allowed(\"bpf_iter_num_new\")) }",
-     .flags = BuiltinFlag::needs_probe,
-     .constant = [](CallCheck& c) { return kernel_function(c, true); }},
 };
 
 }  // namespace

@@ -36,6 +36,20 @@ void plan(CallCheck& c, PlanCall& plan) {
   if (std::string asked = question(c.call()); !asked.empty()) plan.param({.kind = ParamKind::kernel_fact, .name = asked});
 }
 
+// Whether a function of the kernel is there, and whether programs of this probe's kind may call it.
+std::string function_named(const ast::Call& call) { return function_question(literal_string(*call.args.at(0)).value_or("")); }
+std::string call_named(const ast::Call& call, const Target& target) {
+  return call_question(target.provider->section ? target.provider->section(target) : "kprobe", literal_string(*call.args.at(0)).value_or(""));
+}
+
+// The answer for the kernel of this machine, where one is wanted when compiling.
+ast::ExprPtr answer_now(CallCheck& c, std::string_view asked) {
+  Result<bool> holds = kernel_fact(asked, c.host());
+  return holds ? ast::make(c.expr().span, ast::Boolean{*holds}, c.types().boolean()) : nullptr;
+}
+
+Value truth(Emit& e, CallLower& c, std::string_view asked) { return e.compare(Compare::ne, e.param(c.param(ParamKind::kernel_fact, asked)), e.imm(0)); }
+
 Value lower(Emit& e, CallLower& c) { return e.compare(Compare::ne, e.param(c.param(ParamKind::kernel_fact, question(c.call()))), e.imm(0)); }
 
 const Builtin rows[] = {
@@ -61,6 +75,22 @@ const Builtin rows[] = {
      .check = check,
      .plan = plan,
      .lower = lower},
+    {.name = "kfunc_exist",
+     .signature = "kfunc_exist(literal string name) -> bool",
+     .doc = "Whether the BTF of the kernel where the program runs, or of one of its modules, has a function.",
+     .example = "begin { print(kfunc_exist(\"bpf_task_acquire\")) }",
+     .flags = BuiltinFlag::late,
+     .constant = [](CallCheck& c) { return answer_now(c, function_named(c.call())); },
+     .plan = [](CallCheck& c, PlanCall& plan) { plan.param({.kind = ParamKind::kernel_fact, .name = function_named(c.call())}); },
+     .lower = [](Emit& e, CallLower& c) { return truth(e, c, function_named(c.call())); }},
+    {.name = "kfunc_allowed",
+     .signature = "kfunc_allowed(literal string name) -> bool",
+     .doc = "Whether programs of this probe's kind may call a function of the kernel where the program runs.",
+     .example = "interval:s:1 { print(kfunc_allowed(\"bpf_task_acquire\")) }",
+     .flags = BuiltinFlag::needs_probe | BuiltinFlag::late,
+     .constant = [](CallCheck& c) -> ast::ExprPtr { return c.target().provider ? answer_now(c, call_named(c.call(), c.target())) : nullptr; },
+     .plan = [](CallCheck& c, PlanCall& plan) { plan.param({.kind = ParamKind::kernel_fact, .name = call_named(c.call(), c.target())}); },
+     .lower = [](Emit& e, CallLower& c) { return truth(e, c, call_named(c.call(), c.target())); }},
 };
 
 }  // namespace

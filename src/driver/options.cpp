@@ -194,10 +194,7 @@ void finish(Options& options) {
   compile.unsafe = session.unsafe;
   compile.has_pid = session.pid.has_value() || options.run.has_command;
   compile.has_child = options.run.has_command;
-  if (const char* btf = getenv("BPFTRACE_BTF"); btf && options.run.host.btf_file.empty()) {
-    options.run.host.btf_file = btf;
-    options.run.session.btf_file = btf;
-  }
+  take_environment(options.run);
 }
 
 }  // namespace

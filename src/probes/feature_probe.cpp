@@ -132,9 +132,46 @@ bool has_fentry() {
   return link.fd >= 0;
 }
 
+// *(u64 *)bpf_rdonly_cast(anything, struct list_head)
+bool has_typed_pointers(const btf* types) {
+  const int cast = types ? btf__find_by_name_kind(types, "bpf_rdonly_cast", BTF_KIND_FUNC) : 0;
+  const int type = types ? btf__find_by_name_kind(types, "list_head", BTF_KIND_STRUCT) : 0;
+  if (cast <= 0 || type <= 0) return false;
+  const bpf_insn code[] = {
+      move_imm(BPF_REG_1, 0),
+      move_imm(BPF_REG_2, type),
+      {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = BPF_PSEUDO_KFUNC_CALL, .off = 0, .imm = cast},
+      {.code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_0, .off = 0, .imm = 0},
+      move_imm(BPF_REG_0, 0),
+      leave(),
+  };
+  const Descriptor program{load(BPF_PROG_TYPE_KPROBE, bpf_attach_type{}, code)};
+  return program.fd >= 0;
+}
+
 }  // namespace
 
-bool probe_feature(Feature feature) {
+bool probe_call(int function, int tracepoint_typedef, const std::string& section) {
+  bpf_prog_type type = BPF_PROG_TYPE_UNSPEC;
+  bpf_attach_type attach{};
+  const libbpf_print_fn_t print = libbpf_set_print(nullptr);
+  const bool known = libbpf_prog_type_by_name(section.c_str(), &type, &attach) == 0 || libbpf_prog_type_by_name((section + "/x").c_str(), &type, &attach) == 0;
+  const bpf_insn code[] = {{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = BPF_PSEUDO_KFUNC_CALL, .off = 0, .imm = function}, move_imm(BPF_REG_0, 0), leave()};
+  char log[4096] = "";
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .log_level = 1, .log_size = sizeof log, .log_buf = log);
+  if (type == BPF_PROG_TYPE_TRACING && tracepoint_typedef > 0) {
+    options.expected_attach_type = BPF_TRACE_RAW_TP;
+    options.attach_btf_id = static_cast<__u32>(tracepoint_typedef);
+  }
+  const Descriptor program{known ? bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options) : -1};
+  libbpf_set_print(print);
+  if (program.fd >= 0) return true;
+  // No arguments are given: one that may be called is refused only when the verifier looks at them.
+  const std::string_view said = log;
+  return said.find("!read_ok") != said.npos || said.find("arg#0") != said.npos;
+}
+
+bool probe_feature(Feature feature, const btf* types) {
   const libbpf_print_fn_t print = libbpf_set_print(nullptr);
   bool has = false;
   switch (feature) {
@@ -175,6 +212,9 @@ bool probe_feature(Feature feature) {
     case Feature::write_user:
       has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_probe_write_user);
       break;
+    case Feature::typed_pointers:
+      has = has_typed_pointers(types);
+      break;
     case Feature::iterators:
       has = has_iterators();
       break;
@@ -184,28 +224,6 @@ bool probe_feature(Feature feature) {
   }
   libbpf_set_print(print);
   return has;
-}
-
-// A program that calls the function without arguments is refused in any case: for what it passes where the call itself is allowed.
-bool LinuxHost::may_call(const std::string& section, const std::string& function) {
-  Result<const btf*> types = kernel_btf();
-  const int id = types ? btf__find_by_name_kind(*types, function.c_str(), BTF_KIND_FUNC) : -1;
-  bpf_prog_type type{};
-  bpf_attach_type attach{};
-  const libbpf_print_fn_t print = libbpf_set_print(nullptr);
-  bool known = id >= 0 && libbpf_prog_type_by_name(section.c_str(), &type, &attach) == 0;
-  bool allowed = false;
-  if (known) {
-    const bpf_insn code[] = {{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = BPF_PSEUDO_KFUNC_CALL, .off = 0, .imm = id}, move_imm(BPF_REG_0, 0), leave()};
-    std::string log(1 << 16, '\0');
-    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach, .log_level = 1, .log_size = static_cast<uint32_t>(log.size()), .log_buf = log.data());
-    const Descriptor program{bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options)};
-    const int error = errno;
-    // EPERM, or a kernel that knows no such calls, leaves no log at all.
-    allowed = program.fd >= 0 || (error != EPERM && log[0] != '\0' && log.find("is not allowed") == log.npos && log.find("invalid kernel function call") == log.npos && log.find("unknown opcode") == log.npos);
-  }
-  libbpf_set_print(print);
-  return allowed;
 }
 
 }  // namespace awl

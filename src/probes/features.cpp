@@ -21,6 +21,7 @@ constexpr Row rows[] = {
     {"socket_cookie", Feature::socket_cookie, {"bpf_get_socket_cookie for fentry", "5.12"}},
     {"override_return", Feature::override_return, {"bpf_override_return", "4.16, built with CONFIG_BPF_KPROBE_OVERRIDE"}},
     {"write_user", Feature::write_user, {"bpf_probe_write_user", "4.8, not locked down"}},
+    {"typed_pointers", Feature::typed_pointers, {"bpf_rdonly_cast", "6.2"}},
     {"large_keys", Feature::large_keys, {"keys of maps larger than 512 bytes", "5.18"}},
     {"fentry", Feature::fentry, {"programs on kernel functions without a breakpoint (BPF trampolines)", "5.5"}},
 };

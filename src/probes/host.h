@@ -70,7 +70,7 @@ struct UsdtNote {
 };
 
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
-                             tai_clock, task_from_pid, socket_cookie, override_return, write_user, fentry, /* grows */ };
+                             tai_clock, task_from_pid, socket_cookie, override_return, write_user, typed_pointers, fentry, /* grows */ };
 
 struct FileStatus {
   bool exists = false, directory = false;
@@ -127,8 +127,8 @@ class Host {
   // A descriptor of the loaded BPF program with an id; the host keeps it.
   virtual Result<int> bpf_program_of(uint32_t id) = 0;
   virtual bool has_feature(Feature feature) = 0;  // probed once, when first asked
-  // Whether programs of an ELF section ("kprobe/x", "raw_tp/y") may call a function of the kernel: found out by loading one that does.
-  virtual bool may_call(const std::string& section, const std::string& function) { return section.empty() && function.empty(); }
+  // Whether BPF programs of an ELF section's kind ("kprobe", "tp_btf/sched_switch") may call a function of the kernel; found out by trying.
+  virtual bool may_call(const std::string& function, const std::string& section) = 0;
 
   // --- binaries ---
   // Function symbols of an ELF file (.symtab, .dynsym), sorted by name, duplicates removed.

@@ -2,6 +2,7 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,14 +98,30 @@ std::optional<std::string> LinuxHost::environment(const std::string& name) {
   return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+namespace {
+
+// Reading the file takes a system call for each page; since Linux 6.16 it can be mapped. Null where that is not so.
+BtfPtr map_kernel_btf() {
+  const Descriptor file{open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC)};
+  struct stat status{};
+  if (file.fd < 0 || fstat(file.fd, &status) != 0 || status.st_size <= 0) return nullptr;
+  const auto size = static_cast<size_t>(status.st_size);
+  void* bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  if (bytes == MAP_FAILED) return nullptr;
+  BtfPtr types(btf__new(bytes, static_cast<__u32>(size)));  // copies
+  munmap(bytes, size);
+  return types;
+}
+
+}  // namespace
+
 Result<const btf*> LinuxHost::kernel_btf() {
   if (kernel_btf_) return kernel_btf_.get();
   if (kernel_btf_error_) return std::unexpected(*kernel_btf_error_);
-  std::string file = options_.btf_file;
-  for (const char* variable : {"AWL_BTF", "BPFTRACE_BTF"})
-    if (file.empty()) file = environment(variable).value_or("");
+  const std::string& file = options_.btf_file;
+  if (file.empty()) kernel_btf_ = map_kernel_btf();
   errno = 0;
-  kernel_btf_.reset(file.empty() ? btf__load_vmlinux_btf() : btf__parse(file.c_str(), nullptr));
+  if (!kernel_btf_) kernel_btf_.reset(file.empty() ? btf__load_vmlinux_btf() : btf__parse(file.c_str(), nullptr));
   if (kernel_btf_) return kernel_btf_.get();
   const int code = errno;
   if (file.empty())
@@ -218,7 +235,17 @@ bool LinuxHost::has_feature(Feature feature) {
   if (std::ranges::find(options_.without, feature) != options_.without.end()) return false;
   const auto found = features_.find(feature);
   if (found != features_.end()) return found->second;
-  return features_[feature] = probe_feature(feature);
+  const bool by_type = feature == Feature::typed_pointers && options_.btf_file.empty();
+  return features_[feature] = probe_feature(feature, by_type ? kernel_btf().value_or(nullptr) : nullptr);
+}
+
+bool LinuxHost::may_call(const std::string& function, const std::string& section) {
+  const auto types = kernel_btf();
+  if (!types) return false;
+  const int id = btf__find_by_name_kind(*types, function.c_str(), BTF_KIND_FUNC);
+  // Programs of BTF kinds must name what they trace: any tracepoint will do.
+  const int tracepoint = btf__find_by_name_kind(*types, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
+  return id > 0 && probe_call(id, tracepoint, section);
 }
 
 std::vector<int> LinuxHost::online_cpus() {

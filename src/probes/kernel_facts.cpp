@@ -8,7 +8,7 @@
 namespace awl {
 namespace {
 
-constexpr std::string_view type_word = "type ", field_word = "field ", probe_word = "probe ";
+constexpr std::string_view type_word = "type ", field_word = "field ", probe_word = "probe ", function_word = "function ", call_word = "call ";
 constexpr unsigned nesting_limit = 16;  // anonymous structures within each other; BTF may hold a cycle
 
 struct Found {
@@ -71,6 +71,15 @@ Result<bool> has_member(std::string_view question, Host& host) {
   return true;
 }
 
+Result<bool> has_function(std::string_view name, Host& host) {
+  for (const std::string_view where : {"vmlinux", "*"}) {
+    AWL_TRY(all, find_btf(host, where));
+    for (const NamedBtf& named : all)
+      if (btf__find_by_name_kind(named.types, std::string(name).c_str(), BTF_KIND_FUNC) > 0) return true;
+  }
+  return false;
+}
+
 Result<bool> has_probe(std::string_view attach_point, Host& host) {
   const size_t colon = std::min(attach_point.find(':'), attach_point.size());
   const Provider* provider = find_provider(attach_point.substr(0, colon));
@@ -94,6 +103,8 @@ Result<bool> has_probe(std::string_view attach_point, Host& host) {
 
 std::string type_question(std::string_view type) { return fmt::format("{}{}", type_word, type); }
 std::string field_question(std::string_view type, std::string_view member) { return fmt::format("{}{} {}", field_word, type, member); }
+std::string function_question(std::string_view function) { return fmt::format("{}{}", function_word, function); }
+std::string call_question(std::string_view section, std::string_view function) { return fmt::format("{}{} {}", call_word, section, function); }
 std::string probe_question(std::string_view attach_point) { return fmt::format("{}{}", probe_word, attach_point); }
 
 Result<bool> kernel_fact(std::string_view question, Host& host) {
@@ -103,6 +114,12 @@ Result<bool> kernel_fact(std::string_view question, Host& host) {
   }
   if (question.starts_with(field_word)) return has_member(question.substr(field_word.size()), host);
   if (question.starts_with(probe_word)) return has_probe(question.substr(probe_word.size()), host);
+  if (question.starts_with(function_word)) return has_function(question.substr(function_word.size()), host);
+  if (question.starts_with(call_word)) {
+    question.remove_prefix(call_word.size());
+    const size_t blank = std::min(question.rfind(' '), question.size() - 1);
+    return host.may_call(std::string(question.substr(blank + 1)), std::string(question.substr(0, blank)));
+  }
   return fail(0, "the program asks '{}' of the kernel, which this awl does not understand", question);
 }
 

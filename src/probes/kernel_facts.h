@@ -11,6 +11,9 @@ namespace awl {
 std::string type_question(std::string_view type);
 std::string field_question(std::string_view type, std::string_view member);
 std::string probe_question(std::string_view attach_point);
+std::string function_question(std::string_view function);
+// Of a call by a program of an ELF section's kind.
+std::string call_question(std::string_view section, std::string_view function);
 
 // The answer. Fails for what is no question, and where the kernel's types are wanted and cannot be read.
 Result<bool> kernel_fact(std::string_view question, Host& host);

@@ -47,7 +47,7 @@ class LinuxHost final : public Host {
   Result<std::vector<BpfFunction>> bpf_functions() override;
   Result<int> bpf_program_of(uint32_t id) override;
   bool has_feature(Feature feature) override;
-  bool may_call(const std::string& section, const std::string& function) override;
+  bool may_call(const std::string& function, const std::string& section) override;
 
   Result<std::vector<ElfSymbol>> elf_functions(const std::string& path) override;
   Result<ElfSymbol> elf_symbol(const std::string& path, const std::string& name) override;
@@ -105,7 +105,7 @@ class LinuxHost final : public Host {
   std::map<std::string, PerfUnit> perf_units_;
 };
 
-// Tries out a feature on the running kernel.
-bool probe_feature(Feature feature);
+// Tries out a feature on the running kernel; `types` is its own BTF for features that need it, or null.
+bool probe_feature(Feature feature, const btf* types);
 
 }  // namespace awl

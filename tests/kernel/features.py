@@ -123,6 +123,7 @@ FEATURES = {
     "two_cpus": two_cpus,
     "setpriv": lambda: None if shutil.which("setpriv") else "no setpriv program",
     "clang": lambda: None if any(shutil.which(name) for name in ("clang-19", "clang")) else "no clang",
+    "module_btf": lambda: None if len(os.listdir("/sys/kernel/btf")) > 1 else "no module has types",
     "bpftool": lambda: None if shutil.which("bpftool") or os.path.exists("/usr/sbin/bpftool") else "no bpftool program",
 }
 

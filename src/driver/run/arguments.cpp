@@ -1,6 +1,7 @@
 #include "driver/run/arguments.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <regex>
 
 namespace awl {
@@ -80,6 +81,15 @@ Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
       session.probe_filter = text;
       return true;
     default: return false;
+  }
+}
+
+void take_environment(RunOptions& options) {
+  for (const char* variable : {"AWL_BTF", "BPFTRACE_BTF"}) {
+    const char* file = getenv(variable);
+    if (!file || !options.host.btf_file.empty()) continue;
+    options.host.btf_file = file;
+    options.session.btf_file = file;
   }
 }
 

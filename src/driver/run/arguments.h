@@ -21,6 +21,9 @@ int find_dashes(int argc, char* const* argv, bool (*takes_value)(std::string_vie
 enum : int { option_unsafe = 1000, option_no_warnings, option_dry_run, option_btf, option_fail_on_loss, option_probe_filter, option_test, option_bench, first_own_option = 1100 };
 Result<bool> take_run_option(int code, const char* value, RunOptions& options);
 
+// What environment variables say of the run where no option did: AWL_BTF, BPFTRACE_BTF.
+void take_environment(RunOptions& options);
+
 // -d STAGE for the run side's stages: libbpf, verifier, all. False: unknown.
 bool take_run_debug(std::string_view stage, SessionOptions& options);
 

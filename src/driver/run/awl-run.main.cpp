@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
     }
   }
   if (optind >= dashes) return usage_error();
+  take_environment(options);
   std::string object = argv[optind];
   for (int i = optind + 1; i < dashes; ++i) options.session.parameters.emplace_back(argv[i]);
   if (dashes < argc) add_parameters({argv + dashes + 1, argv + argc}, options.session);
