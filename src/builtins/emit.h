@@ -72,6 +72,11 @@ class Emit {
   virtual Value field_exists(Type structure, std::string_view member) = 0;
   virtual Value type_size(Type structure) = 0;
 
+  // Whether the running kernel takes a program's word for what a pointer points to (bpf_rdonly_cast): 1 bit, known to the verifier.
+  virtual Value has_typed_pointers() = 0;
+  // Where it does: any address as one of a kernel structure whose members may be loaded directly. What cannot be read gives 0.
+  virtual Value typed_pointer(Value address, Type structure) = 0;
+
   // --- context ---
   virtual Value context() = 0;
   virtual Value context_load(unsigned bits, uint32_t offset) = 0;  // from the context: kept as one instruction with a constant offset

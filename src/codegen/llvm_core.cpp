@@ -12,6 +12,9 @@ constexpr uint32_t array_elements = 64;  // of the local array when an element o
 
 bool is_bit_field(const DebugMember& member) { return member.bit_field; }
 
+// Of a type as a whole, not of a member.
+bool is_whole(CoreKind kind) { return kind == CoreKind::type_size || kind == CoreKind::type_id; }
+
 }  // namespace
 
 // libbpf accepts a candidate member only when its kind agrees: integers with integers, pointers with pointers, arrays with
@@ -65,7 +68,7 @@ llvm::Value* Core::value(llvm::IRBuilderBase& ir, const std::string& structure, 
   const size_t flavour = std::min(structure.find("___"), structure.size());
   local.name = structure.substr(0, flavour) + "___awl" + (flavour < structure.size() ? structure.substr(flavour + 2) : "");
   local.is_union = is_union;
-  bool whole = kind == CoreKind::type_size;
+  bool whole = is_whole(kind);
   uint32_t member = whole ? 0 : local_member(local, field);
   std::string key = local.name + (is_union ? "|" : ":") + std::to_string(static_cast<int>(kind)) + ":" + std::to_string(member) + ":" + std::to_string(field.array_index);
   auto [found, fresh] = known_.try_emplace(key, static_cast<uint32_t>(uses_.size()));
@@ -77,7 +80,8 @@ llvm::Value* Core::value(llvm::IRBuilderBase& ir, const std::string& structure, 
     uses_.push_back({variable, &local, kind, member, field.array_index});
   }
   llvm::LoadInst* load = ir.CreateAlignedLoad(type, uses_[found->second].variable, llvm::Align(8));
-  load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(ir.getContext(), {}));
+  if (questions) load->setVolatile(true);
+  else load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(ir.getContext(), {}));
   return load;
 }
 
@@ -97,6 +101,7 @@ bool Core::is_shift(const llvm::Value* value) {
 // large as its type and aligned to that; local members start at multiples of 8 bytes.
 uint64_t Core::local_value(const Use& use) {
   if (use.kind == CoreKind::type_size) return use.local->size;
+  if (use.kind == CoreKind::type_id) return 0;
   const DebugMember& member = use.local->members[use.member];
   uint64_t size = use.local->element_sizes[use.member];
   uint64_t bits = is_bit_field(member) ? member.size : size * 8;
@@ -114,7 +119,7 @@ void Core::finish() {
   for (auto& [key, local] : locals_) types[&local] = debug_.structure(local.name, local.members, local.size, local.is_union);
   for (const Use& use : uses_) {
     std::string access = "0";
-    if (use.kind != CoreKind::type_size) access += ":" + std::to_string(use.member);
+    if (!is_whole(use.kind)) access += ":" + std::to_string(use.member);
     if (use.array_index >= 0) access += ":" + std::to_string(use.array_index);
     use.variable->setName("llvm." + use.local->name + ":" + std::to_string(static_cast<int>(use.kind)) + ":" + std::to_string(local_value(use)) + "$" + access);
     use.variable->setMetadata(llvm::LLVMContext::MD_preserve_access_index, types[use.local]);

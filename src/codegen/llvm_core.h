@@ -16,7 +16,7 @@
 namespace awl::codegen {
 
 // Numbers of enum bpf_core_relo_kind (linux/bpf.h).
-enum class CoreKind : uint8_t { byte_offset = 0, byte_size = 1, field_exists = 2, left_shift = 4, right_shift = 5, type_size = 9 };
+enum class CoreKind : uint8_t { byte_offset = 0, byte_size = 1, field_exists = 2, left_shift = 4, right_shift = 5, type_id = 7, type_size = 9 };
 
 struct CoreField {
   std::string member;
@@ -30,7 +30,11 @@ class Core {
   Core(llvm::Module& module, Debug& debug) : module_(module), debug_(debug) {}
   Core(const Core&) = delete;
 
-  // A relocated value as i64. `structure` is a C name without "struct"; `field` is not used by type_size.
+  // The script asks the kernel what it has. A value that stands behind such a question must not be moved in front of it, as out of a loop: where the
+  // kernel lacks the field the instruction that libbpf puts in is refused.
+  bool questions = false;
+
+  // A relocated value as i64. `structure` is a C name without "struct"; `field` is not used by type_size and type_id.
   llvm::Value* value(llvm::IRBuilderBase& ir, const std::string& structure, bool is_union, CoreKind kind, const CoreField& field);
   // A number that is the same for equal relocations.
   uint32_t number(llvm::Value* value) const;

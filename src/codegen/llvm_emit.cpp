@@ -231,6 +231,16 @@ Value LlvmEmit::type_size(Type structure) {
   return wrap(object_.core.value(ir_, structure->name, structure->is_union, CoreKind::type_size, {}));
 }
 
+Value LlvmEmit::has_typed_pointers() {
+  return wrap(ir_.CreateIsNotNull(ir_.CreateAlignedLoad(ir_.getInt64Ty(), object_.param(object_.feature_param("typed_pointers")), llvm::Align(8))));
+}
+
+Value LlvmEmit::typed_pointer(Value at, Type structure) {
+  Debug& debug = object_.debug;
+  llvm::Value* id = object_.core.value(ir_, structure->name, structure->is_union, CoreKind::type_id, {});
+  return wrap(call_kernel("bpf_rdonly_cast", debug.pointer(nullptr), {debug.pointer(nullptr), debug.integer(4, false)}, ir_.getPtrTy(), {address(at), ir_.CreateTrunc(id, ir_.getInt32Ty())}));
+}
+
 // --- context ---
 
 Value LlvmEmit::context() { return wrap(context_argument_); }

@@ -47,6 +47,8 @@ class LlvmEmit final : public Emit {
   Value field_fact(Type structure, const Member& member, FieldFact fact) override;
   Value field_exists(Type structure, std::string_view member) override;
   Value type_size(Type structure) override;
+  Value has_typed_pointers() override;
+  Value typed_pointer(Value address, Type structure) override;
 
   Value context() override;
   Value context_load(unsigned bits, uint32_t offset) override;

@@ -30,6 +30,7 @@ struct Object::MapShape {
 
 Object::Object(const Unit& u, StackLimits stack_limits)
     : unit(u), meta(u.meta), limits(stack_limits), module(u.meta.source_name, context), debug(module, *u.sources, u.meta.source_name), core(module, debug) {
+  core.questions = std::ranges::any_of(meta.params, [](const artifact::Param& p) { return p.kind == artifact::ParamKind::kernel_fact; });
   // The BPF backend makes .BTF from the debug information; naming a debug format it has no writer for keeps DWARF out.
   module.addModuleFlag(llvm::Module::Warning, "CodeView", 1);
   module.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);

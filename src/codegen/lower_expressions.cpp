@@ -132,6 +132,9 @@ Value Lowering::field_scalar(const ast::Expr& e) {
   Type structure = is_pointer(field.object->type) ? field.object->type->element : field.object->type;
   const Member* member = types.member(structure, field.name);
   if (member && member->bit_size) return bit_field(place(e), structure, *member, e.type);
+  const ast::Expr* root = typed_root_ ? nullptr : chain_root(e);
+  // Nothing is saved by a cast in front of the only read when that is one of a pointer.
+  if (root && !(is_pointer(e.type) && root == field.object.get())) return through_typed_pointers(e, *root);
   return read_scalar(place(e), e.type);
 }
 

@@ -112,6 +112,8 @@ class Lowering {
   Memory memory_of(Type pointer);
   bool is_direct(const ast::Expr& e);
   Place field_place(const ast::Field& field);
+  const ast::Expr* chain_root(const ast::Expr& e);
+  Value through_typed_pointers(const ast::Expr& e, const ast::Expr& root);
   Value element_size(Type t);
   const ContextField* context_field(const ast::Expr& e);
   Value access(const Access& access);
@@ -229,6 +231,8 @@ class Lowering {
   std::optional<PacketLowering> packet_;
   const FunctionInstance* function_ = nullptr;  // its body is lowered
   Value result_place_;                          // where its result goes if it is no number
+  const ast::Expr* typed_root_ = nullptr;       // where a chain of pointers begins that is being read through typed pointers, and its value
+  Value typed_root_value_;
   uint64_t turns_left_ = 0;                     // of loops without a known end on kernels without iterators, all nested ones multiplied
 };
 

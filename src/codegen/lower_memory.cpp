@@ -188,14 +188,49 @@ bool Lowering::is_direct(const ast::Expr& e) {
   return false;
 }
 
+// The pointer at the begin of a chain of fields (`$f` of `$f.f_inode.i_sb.s_dev`), if every step leads through kernel memory to a structure that the
+// verifier can be told of and none is direct anyway.
+const ast::Expr* Lowering::chain_root(const ast::Expr& e) {
+  const ast::Expr* root = nullptr;
+  for (const ast::Expr* at = &e; auto* field = std::get_if<ast::Field>(&at->node);) {
+    if (context_field(*at)) break;
+    const ast::Expr& object = *field->object;
+    at = &object;
+    Type structure = is_pointer(object.type) ? object.type->element : object.type;
+    const Member* member = is_structure(structure) && structure->btf_id ? types.member(structure, field->name) : nullptr;
+    if (!member || member->bit_size) break;
+    if (!is_pointer(object.type)) continue;
+    if (memory_of(object.type) != Memory::kernel || structure->name.empty() || !structure->module.empty() || is_direct(object)) break;
+    root = &object;
+  }
+  return root;
+}
+
+// A scalar at the end of such a chain, read with loads where the kernel allows it. A pointer itself is read as memory even so: as a number it may be
+// calculated with, which the verifier does not allow with pointers that it knows.
+Value Lowering::through_typed_pointers(const ast::Expr& e, const ast::Expr& root) {
+  Value pointer = scalar(root);
+  auto read = [&](const ast::Expr* typed) {
+    typed_root_ = typed;
+    typed_root_value_ = pointer;
+    Place from = place(e);
+    if (is_pointer(e.type)) from.memory = Memory::kernel;
+    Value v = read_scalar(from, e.type);
+    typed_root_ = nullptr;
+    return v;
+  };
+  return emit.choose(emit.has_typed_pointers(), [&] { return read(&root); }, [&] { return read(nullptr); });
+}
+
 // The object's address plus the member's offset.
 Place Lowering::field_place(const ast::Field& field) {
   Type structure = field.object->type;
   Place base;
   if (is_pointer(structure)) {
-    Memory where = is_direct(*field.object) ? Memory::direct : memory_of(structure);
-    base = {emit.to_address(scalar(*field.object)), where};
+    Value pointer = field.object.get() == typed_root_ ? typed_root_value_ : scalar(*field.object);
     structure = structure->element;
+    if (typed_root_) base = {emit.typed_pointer(emit.to_address(pointer), structure), Memory::direct};
+    else base = {emit.to_address(pointer), is_direct(*field.object) ? Memory::direct : memory_of(field.object->type)};
   } else {
     base = place(*field.object);
   }

@@ -66,6 +66,8 @@ class Recorder : public Emit {
     constexpr std::string_view facts[] = {"size", "left_shift", "right_shift"};
     return named(fmt::format("{}({}.{})", facts[size_t(fact)], structure->name, member.name), 64);
   }
+  Value has_typed_pointers() override { return named("typed_pointers", 1); }
+  Value typed_pointer(Value address, Type structure) override { return named(fmt::format("({} *){}", structure->name, name(address)), 64); }
   Value type_size(Type structure) override { return named(fmt::format("sizeof({})", structure->name), 64); }
 
   Value context() override { return named("ctx", 64); }
