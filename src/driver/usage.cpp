@@ -53,7 +53,7 @@ FOR DEVELOPERS:
 
 ENVIRONMENT:
     AWL_COLOR, BPFTRACE_COLOR     auto, always, never
-    BPFTRACE_BTF                  as --btf
+    AWL_BTF, BPFTRACE_BTF         as --btf
     BPFTRACE_MAX_STRLEN ...       settings of the config block; see awl(8)
 
 EXAMPLES:

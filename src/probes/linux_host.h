@@ -105,6 +105,8 @@ class LinuxHost final : public Host {
   std::map<std::string, PerfUnit> perf_units_;
 };
 
+// Tries a call of the function with this BTF id on the running kernel.
+bool probe_call(int function, int tracepoint_typedef, const std::string& section);
 // Tries out a feature on the running kernel; `types` is its own BTF for features that need it, or null.
 bool probe_feature(Feature feature, const btf* types);
 
