@@ -38,6 +38,7 @@ EVENT = {
     "@[comm] = count()": ("tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }", "count"),
     "@ = hist(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = hist(args.id); }", "hist"),
     "@[pid, comm] = sum(args.id)": ("tracepoint:raw_syscalls:sys_enter { @[pid, comm] = sum(args.id); }", "sum"),
+    "a chain of four pointers": ("tracepoint:raw_syscalls:sys_enter { @ = sum(curtask.group_leader.real_parent.group_leader.real_parent.tgid); }", "chain"),
 }
 COMPILE_SIZES = (125, 250, 500, 1000)
 COMPILE = {
