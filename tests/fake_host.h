@@ -35,7 +35,6 @@ class FakeHost : public Host {
   std::map<std::string, std::string> binaries;        // short name -> path
   std::map<std::string, std::shared_ptr<DwarfFile>> debug;  // path -> debug information
   std::map<std::string, std::vector<UsdtNote>> notes;       // path -> static probe points
-  std::map<std::string, uint64_t> variables_of;             // "path:name" -> address
   std::map<std::string, std::string> code;                  // path -> bytes of the file
   std::map<std::string, int> go;                            // path -> version of the Go compiler
   std::map<int, std::vector<std::string>> mapped;           // process -> its files with code
@@ -197,6 +196,7 @@ class FakeHost : public Host {
   Result<Link> attach_perf_event(int, const PerfEvent& event, int pid, std::span<const int> on) override {
     std::string text = fmt::format("perf_event type {} config {} period {} frequency {} pid {} cpus", event.type, event.config, event.period, event.frequency, pid);
     for (int cpu : on) text += fmt::format(" {}", cpu);
+    if (event.length) text += fmt::format(" watches {:#x}+{} {}", event.address, event.length, event.access);
     return attach(text);
   }
   Result<Link> attach_interface(int, InterfaceHook hook, const std::string& interface) override {

@@ -245,6 +245,7 @@ Result<Link> LinuxHost::attach_perf_event(int program, const PerfEvent& wanted, 
       attr.bp_addr = wanted.address;
       attr.bp_len = wanted.length;
       attr.bp_type = wanted.access;
+      attr.inherit = pid > 0;  // threads that are made later
     }
     if (wanted.frequency != 0)
       attr.sample_freq = wanted.frequency;
@@ -258,6 +259,10 @@ Result<Link> LinuxHost::attach_perf_event(int program, const PerfEvent& wanted, 
       if (code == EINVAL && wanted.frequency != 0)
         return fail_text(code, fmt::format("cannot attach to {}: {} Hz is too fast", what, wanted.frequency),
                          "the limit is in /proc/sys/kernel/perf_event_max_sample_rate");
+      if (wanted.type == PERF_TYPE_BREAKPOINT && (code == ENOSPC || code == EINVAL || code == EOPNOTSUPP || code == ENOENT))
+        return fail_text(code, fmt::format("cannot watch {} bytes at {:#x}", wanted.length, wanted.address),
+                         code == ENOSPC ? "the CPU has four debug registers, and all are taken: watch fewer places at a time"
+                                        : "the CPU cannot watch that: the address must be divisible by the length, and its kind of access known to it");
       if (code == ENOENT || code == EOPNOTSUPP)
         return fail_text(code, fmt::format("cannot attach to {}", what),
                          "this machine does not have the counter (virtual machines often have none)");

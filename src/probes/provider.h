@@ -174,6 +174,7 @@ struct Provider {
     std::optional<int> pid;
     // Called after each of many attachments that are made one by one; false: give up (with EINTR). May be empty. Called from one thread.
     std::function<bool(size_t made)> progress;
+    bool unsafe = false;  // --unsafe: what can harm the traced program is allowed
   };
   Result<std::vector<Link>> (*attach)(const AttachRequest& request, Host& host) = nullptr;
   // Kinds whose programs must know of each place where they run what no register tells (USDT: where the arguments are): the rows of
@@ -194,7 +195,7 @@ struct Provider {
 };
 
 std::span<const Provider* const> providers();
-// By name or alias, letters' case ignored.
+// By name or alias; letters' case is ignored where no alias has them exactly.
 const Provider* find_provider(std::string_view name);
 
 // A number as scripts write them (1_000, 0x10, 1e6). The error is a phrase: "invalid integer: x".

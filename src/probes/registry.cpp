@@ -15,7 +15,7 @@ constexpr const Provider* all[] = {
     &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
     &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,   &iter_provider,     &self_provider,
     &test_provider,          &bench_provider,
-    &usdt_provider,
+    &usdt_provider,          &watchpoint_provider,
     &xdp_provider,           &tc_provider,        &lsm_provider,       &fmod_ret_provider,
     &socket_filter_provider, &sk_lookup_provider, &netfilter_provider,
     // cgroups
@@ -33,6 +33,10 @@ bool same_name(std::string_view a, std::string_view b) {
 std::span<const Provider* const> providers() { return all; }
 
 const Provider* find_provider(std::string_view name) {
+  // `U` and `u` are two kinds, so the exact letters come first.
+  for (const Provider* provider : all)
+    for (const std::string_view alias : provider->aliases)
+      if (name == alias) return provider;
   for (const Provider* provider : all) {
     if (same_name(name, provider->name)) return provider;
     for (const std::string_view alias : provider->aliases)

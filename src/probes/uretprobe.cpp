@@ -1,7 +1,7 @@
 #include "probes/parts.h"
-#include "probes/registers.h"
 #include "probes/registry.h"
 #include "probes/user_function.h"
+#include "probes/user_places.h"
 
 namespace awl {
 
@@ -10,14 +10,15 @@ static constexpr std::string_view aliases[] = {"ur"};
 const Provider uretprobe_provider{
     .name = "uretprobe",
     .aliases = aliases,
-    .syntax = "uretprobe:BINARY:FUNCTION",
-    .doc = "Return of a function in a program or library. The result is in retval.",
+    .syntax = "uretprobe:BINARY:FUNCTION, or uretprobe:BINARY:cpp:\"NAME\"",
+    .doc = "Return of a function in a program or library. The result is in retval. "
+           "Functions of Go are probed on their return instructions.",
     .example = "uretprobe:libc:malloc /retval == 0/ { @failed[comm] = count(); }",
     .expand = Expand::one_program,
     .parse = [](std::span<const std::string> parts, Span span,
                 Diagnostics& diagnostics) { return parse_user_function(uretprobe_provider, true, parts, span, diagnostics); },
     .match = match_user_function,
-    .context = [](const Target&, Host&) -> Result<Context> { return register_context(true, true); },
+    .context = [](const Target& target, Host& host) { return user_function_context(target, true, host); },
     // Without a target: that is resolved where the program runs.
     .section = [](const Target&) -> std::string { return "uretprobe"; },
     .prepare = prepare_user_functions,

@@ -123,6 +123,7 @@ bool take_registers(std::string_view text, UsdtArgument& out) {
 // What stands behind `@`. An error is a phrase.
 std::string take_operand(std::string_view text, UsdtArgument& out) {
   const std::string not_understood = fmt::format("is at a place that is not understood ({})", text);
+  if (text.empty() || text == "$") return not_understood;
   if (text.starts_with('$')) {
     out.place.kind = PlaceKind::constant;
     text.remove_prefix(1);

@@ -7,12 +7,13 @@
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
+#include "probes/demangle.h"
 #include "probes/parts.h"
+#include "probes/user_places.h"
 
 namespace awl {
 namespace {
 
-bool is_address(std::string_view part) { return !part.empty() && std::isdigit(static_cast<unsigned char>(part[0])); }
 
 // Files under `folder` whose path matches the rest of a pattern, folder by folder.
 void glob_files(const std::string& folder, std::string_view pattern, Host& host, std::vector<std::string>& found) {
@@ -35,6 +36,7 @@ void glob_files(const std::string& folder, std::string_view pattern, Host& host,
 
 Result<std::vector<std::string>> find_user_binaries(const Provider& provider, const std::string& written, Host& host) {
   std::vector<std::string> paths;
+  if (written == "*" && host.process) return host.mapped_binaries(host.process);
   if (is_glob(written)) {
     const bool absolute = written.starts_with('/');
     glob_files(absolute ? "/" : "", std::string_view(written).substr(absolute ? 1 : 0), host, paths);
@@ -51,41 +53,42 @@ Result<std::vector<std::string>> find_user_binaries(const Provider& provider, co
 
 namespace {
 
-// Symbols by name; the list is sorted by it.
-const ElfSymbol* find_symbol(const std::vector<ElfSymbol>& symbols, std::string_view name) {
-  const auto found = std::ranges::lower_bound(symbols, name, {}, [](const ElfSymbol& symbol) { return std::string_view(symbol.name); });
-  return found != symbols.end() && found->name == name ? &*found : nullptr;
-}
-
-// Where a match's code is in its file.
-Result<uint64_t> file_offset(const Target& target, Host& host) {
-  const std::string& path = target.parts[0];
-  const std::string& place = target.parts[1];
-  if (is_address(place)) {
-    const auto address = parse_unsigned(place);
-    if (!address) return fail(0, "{}: {}", target.text(), address.error());
-    return host.elf_file_offset(path, *address);
-  }
-  const auto split = split_offset(place);
-  if (!split) return fail(0, "{}: {}", target.text(), split.error());
-  AWL_TRY(symbols, host.elf_functions(path));
-  const ElfSymbol* symbol = find_symbol(symbols, split->function);
-  if (!symbol) return fail(ENOENT, "'{}' has no function '{}'", path, split->function);
-  if (split->offset != 0 && split->offset >= symbol->size)
-    return fail(0, "Offset outside the function bounds ('{}' size is {})", split->function, symbol->size);
-  return symbol->file_offset + split->offset;
-}
-
 bool use_multi(std::span<const Target> matches, Host& host) { return matches.size() > 1 && host.has_feature(Feature::uprobe_multi); }
+
+}  // namespace
+
+namespace {
+
+// BINARY@FILE:LINE[:COLUMN]
+std::optional<Target> parse_line(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
+  const size_t at = parts[0].find('@');
+  if (at == 0 || at + 1 == parts[0].size()) {
+    diagnostics.report<Diag::probe_empty_part>(span, provider.name, at == 0 ? "binary" : "source file");
+    return std::nullopt;
+  }
+  for (const std::string& number : parts.subspan(1)) {
+    if (has_parameter(number)) continue;
+    const auto value = parse_unsigned(number);
+    if (value && *value > 0 && *value <= UINT32_MAX) continue;
+    diagnostics.report<Diag::probe_address>(span, value ? fmt::format("no line or column {}", number) : value.error()).hint("write BINARY@FILE:LINE or BINARY@FILE:LINE:COLUMN");
+    return std::nullopt;
+  }
+  return Target{&provider, {parts.begin(), parts.end()}};
+}
 
 }  // namespace
 
 std::optional<Target> parse_user_function(const Provider& provider, bool ret, std::span<const std::string> parts, Span span,
                                           Diagnostics& diagnostics) {
   if (!check_part_count(provider, parts, 2, 3, span, diagnostics)) return std::nullopt;
-  if (parts.size() == 3) {
-    diagnostics.report<Diag::probe_function_missing>(span, provider.name)
-        .hint("demangled C++ names (cpp:\"...\") are not supported yet: give the mangled name");
+  const bool by_line = parts[0].find('@') != std::string::npos, by_name = !by_line && parts.size() == 3 && parts[1] == "cpp";
+  if (by_line) return parse_line(provider, parts, span, diagnostics);
+  if (parts.size() == 3 && !by_name) {
+    diagnostics.report<Diag::probe_function_missing>(span, provider.name).hint("names as in the source are given as BINARY:cpp:\"NAME\"");
+    return std::nullopt;
+  }
+  if (parts.size() == 3 && parts[2].empty()) {
+    diagnostics.report<Diag::probe_empty_part>(span, provider.name, "function");
     return std::nullopt;
   }
   if (parts[0].empty() || parts[1].empty()) {
@@ -94,7 +97,7 @@ std::optional<Target> parse_user_function(const Provider& provider, bool ret, st
   }
   Target target{&provider, {parts.begin(), parts.end()}};
   std::string& place = target.parts[1];
-  if (has_parameter(place)) return target;
+  if (has_parameter(place) || by_name) return target;
   if (is_address(place)) {
     const auto address = parse_unsigned(place);
     if (address && *address != 0) return target;
@@ -108,28 +111,58 @@ std::optional<Target> parse_user_function(const Provider& provider, bool ret, st
   return target;
 }
 
-Result<std::vector<Target>> match_user_function(const Target& target, Host& host) {
-  AWL_TRY(paths, find_user_binaries(*target.provider, target.parts[0], host));
-  const std::string& place = target.parts[1];
+namespace {
+
+// The addresses of a source line in a binary, as targets.
+Result<> match_line(const Target& target, const std::string& path, const std::string& file, Host& host, std::vector<Target>& matches) {
+  AWL_TRY(debug, host.debug_information(path));
+  const auto line = parse_unsigned(target.parts[1]), column = target.parts.size() > 2 ? parse_unsigned(target.parts[2]) : 0;
+  AWL_TRY(addresses, debug->address_of_line(file, static_cast<uint32_t>(line.value_or(0)), static_cast<uint32_t>(column.value_or(0))));
+  for (const uint64_t address : addresses) matches.push_back({target.provider, {path, std::to_string(address)}});
+  return {};
+}
+
+// The functions of one binary that a target means.
+void match_symbols(const Target& target, const std::string& path, const std::vector<ElfSymbol>& symbols, std::vector<Target>& matches) {
+  const std::string& place = target.parts.back();
+  if (target.parts.size() == 3) {
+    for (const ElfSymbol& symbol : symbols)
+      if (place == symbol.name || names_function(place, demangle(symbol.name))) matches.push_back({target.provider, {path, target.parts[1], symbol.name}});
+    return;
+  }
   const size_t plus = std::min(place.find('+'), place.size());
   const std::string function = place.substr(0, plus), offset = place.substr(plus);
+  if (find_symbol(symbols, function)) matches.push_back({target.provider, {path, place}});
+  if (!is_glob(function)) return;
+  for (const ElfSymbol& symbol : symbols)
+    if (glob_match(function, symbol.name)) matches.push_back({target.provider, {path, symbol.name + offset}});
+}
+
+}  // namespace
+
+Result<std::vector<Target>> match_user_function(const Target& target, Host& host) {
+  const std::string& written = target.parts[0];
+  const size_t at = written.find('@');
+  const bool by_line = at != std::string::npos;
+  AWL_TRY(paths, find_user_binaries(*target.provider, written.substr(0, at), host));
   std::vector<Target> matches;
   for (const std::string& path : paths) {
-    if (is_address(place)) {
-      matches.push_back({target.provider, {path, place}});
+    if (by_line) {
+      AWL_CHECK(match_line(target, path, written.substr(at + 1), host, matches));
+      continue;
+    }
+    if (is_address(target.parts.back())) {
+      matches.push_back({target.provider, {path, target.parts.back()}});
       continue;
     }
     auto symbols = host.elf_functions(path);
     if (!symbols) {
-      if (is_glob(target.parts[0])) continue;  // other files lie beside the wanted ones
+      if (is_glob(written)) continue;  // other files lie beside the wanted ones
       return std::unexpected(std::move(symbols).error());
     }
-    if (!is_glob(function)) {
-      if (find_symbol(*symbols, function)) matches.push_back({target.provider, {path, place}});
-      continue;
-    }
-    for (const ElfSymbol& symbol : *symbols)
-      if (glob_match(function, symbol.name)) matches.push_back({target.provider, {path, symbol.name + offset}});
+    if (symbols->empty() && !is_glob(written))
+      return fail_text(0, fmt::format("'{}' has no symbols of functions", path), "it was stripped: install its debug package, give --debuginfo, or probe an address: BINARY:0x1234");
+    match_symbols(target, path, *symbols, matches);
   }
   std::ranges::sort(matches, {}, &Target::parts);
   matches.erase(std::ranges::unique(matches, {}, &Target::parts).begin(), matches.end());
@@ -138,7 +171,7 @@ Result<std::vector<Target>> match_user_function(const Target& target, Host& host
 
 Result<> user_function_arguments(const Target& target, Host& host, Context& context) {
   const std::string refused = fmt::format("Could not parse arguments of \"{}\"", target.text());
-  const std::string& place = target.parts[1];
+  const std::string& place = target.parts.back();
   if (is_address(place) || place.find('+') != std::string::npos)
     return fail_text(0, refused + ": it is not a function's entry", "arguments are known where a function begins: leave out the offset");
   auto symbols = host.elf_functions(target.parts[0]);
@@ -175,31 +208,27 @@ Result<> prepare_user_functions(bpf_program* program, std::span<const Target> ma
 
 Result<std::vector<Link>> attach_user_functions(const Provider::AttachRequest& request, bool ret, Host& host) {
   const int pid = request.pid.value_or(-1);
+  AWL_TRY(places, find_user_places(request, ret, host));
   std::vector<Link> links;
   if (!use_multi(request.matches, host)) {
-    for (size_t i = 0; i < request.matches.size(); ++i) {
-      const Target& target = request.matches[i];
-      AWL_TRY(offset, file_offset(target, host));
-      auto link = host.attach_uprobe(request.program, target.parts[0], {.symbol = target.parts[1], .offset = offset, .cookie = request.cookies ? request.first_cookie + i : 0}, pid, ret);
-      if (!link) return std::unexpected(std::move(link).error().context(target.text()));
+    for (const UserPlace& place : places) {
+      auto link = host.attach_uprobe(request.program, *place.path, place.where, pid, place.ret);
+      if (!link) return std::unexpected(std::move(link).error().context(request.matches[place.match].text()));
       links.push_back(std::move(*link));
     }
     return links;
   }
-  // Matches are sorted, so those of one binary stand together.
-  for (size_t begin = 0; begin < request.matches.size();) {
-    const std::string& path = request.matches[begin].parts[0];
-    std::vector<MultiTarget> targets;
-    size_t i = begin;
-    for (; i < request.matches.size() && request.matches[i].parts[0] == path; ++i) {
-      AWL_TRY(offset, file_offset(request.matches[i], host));
-      targets.push_back(
-          {.symbol = request.matches[i].parts[1], .offset = offset, .cookie = request.cookies ? request.first_cookie + i : 0});
+  // Matches are sorted, so those of one binary stand together; those on returns need a link of their own.
+  for (const bool returns : {false, true})
+    for (size_t begin = 0; begin < places.size();) {
+      const std::string& path = *places[begin].path;
+      std::vector<MultiTarget> targets;
+      for (; begin < places.size() && *places[begin].path == path; ++begin)
+        if (places[begin].ret == returns) targets.push_back(places[begin].where);
+      if (targets.empty()) continue;
+      AWL_TRY(link, host.attach_uprobe_multi(request.program, path, targets, pid, returns));
+      links.push_back(std::move(link));
     }
-    AWL_TRY(link, host.attach_uprobe_multi(request.program, path, targets, pid, ret));
-    links.push_back(std::move(link));
-    begin = i;
-  }
   return links;
 }
 

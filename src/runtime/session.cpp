@@ -311,7 +311,8 @@ Result<> LiveSession::attach(LoadedProgram& program) {
   std::optional<int> pid = options_.pid ? options_.pid : options_.child;
   const bool places = program.row->uses_places;
   auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies, std::optional<size_t> only_row = {}) -> Result<> {
-    Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .first_cookie = program.first_place, .only_row = only_row, .pid = pid, .progress = [this](size_t made) { return attaching(made); }};
+    Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .first_cookie = program.first_place, .only_row = only_row, .pid = pid,
+                                    .progress = [this](size_t made) { return attaching(made); }, .unsafe = options_.unsafe};
     AWL_TRY(links, program.provider->attach(request, *host_));
     std::vector<Link>& home = links_of(program, matches);
     std::move(links.begin(), links.end(), std::back_inserter(home));

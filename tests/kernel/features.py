@@ -8,6 +8,7 @@ import struct
 import subprocess
 
 TRACING = pathlib.Path("/sys/kernel/tracing")
+WORKLOAD = pathlib.Path()  # the folder of the programs that the cases run; the runner sets it
 
 
 def mount_tracefs():
@@ -30,6 +31,27 @@ def reads(path, reason):
 def cgroup2():
     with open("/proc/mounts", encoding="utf-8") as mounts:
         return None if any(line.split()[2] == "cgroup2" for line in mounts) else "no cgroup2 file system is mounted"
+
+
+def watchpoint():
+    """Opens a breakpoint on an integer of this process: perf_event_open({type 5, size 120, period 1, ...}), and looks whether it counts a write."""
+    number = ctypes.c_int(5)
+    attributes = bytearray(120)
+    struct.pack_into("<II", attributes, 0, 5, len(attributes))
+    struct.pack_into("<Q", attributes, 16, 1)
+    struct.pack_into("<IQQ", attributes, 52, 2, ctypes.addressof(number), 4)
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(298, bytes(attributes), 0, -1, -1, 0)
+    if descriptor < 0:
+        return "the machine has no debug registers"
+    number.value = 6
+    count = struct.unpack("<Q", os.read(descriptor, 8))[0]
+    os.close(descriptor)
+    return None if count else "the machine's debug registers see nothing"
+
+
+def python_usdt():
+    path = pathlib.Path("/usr/bin/python3")
+    return None if path.exists() and b"function__entry" in path.read_bytes() else "no Python with static probe points"
 
 
 def two_cpus():
@@ -119,6 +141,10 @@ FEATURES = {
     "no_iterators": lambda: None if FEATURES["iterators"]() else "the kernel has open-coded iterators",
     "iter": lambda: kernel_symbol("bpf_iter_link_attach", "the kernel has no iterator programs"),
     "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
+    "go": lambda: None if (WORKLOAD / "gotarget").exists() else "no Go compiler",
+    "rust": lambda: None if (WORKLOAD / "rusttarget").exists() else "no Rust compiler",
+    "watchpoint": watchpoint,
+    "python_usdt": python_usdt,
     "cgroup2": cgroup2,
     "two_cpus": two_cpus,
     "setpriv": lambda: None if shutil.which("setpriv") else "no setpriv program",

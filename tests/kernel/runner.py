@@ -249,6 +249,7 @@ def main():
     options.build = options.build.absolute()
     options.awl, options.awl_run, options.workload = options.build / "awl", options.build / "awl-run", options.build / "workload"
     options.objects = options.build / "objects"
+    features.WORKLOAD = options.workload
     features.mount_tracefs()
     all_cases = [c for c in cases.load(HERE / "cases") if options.filter in f"{options.machine}/{c.id}"]
     known = read_results(options.results)

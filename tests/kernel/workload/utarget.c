@@ -1,6 +1,7 @@
 // utarget [ROUNDS] [WAIT_MS] [STAY_MS]   calls the functions below ROUNDS (1) times with known arguments, for uprobes.
 // WAIT_MS (0): first sleeps, so that `-p` finds a living process that then acts. STAY_MS (0): stays afterwards, so
 // that its symbols can be looked up.
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,6 +24,12 @@ PROBED int ut_outer(int depth) { return ut_middle(depth) + 1; }
 PROBED int ut_loop(int i) { return i; }
 
 volatile unsigned ut_counter = 7;
+volatile long ut_watched;  // written once in each round, and once by another thread
+
+static void* write_watched(void* value) {
+  ut_watched = (long)value;
+  return NULL;
+}
 
 int main(int argc, char** argv) {
   long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
@@ -31,6 +38,7 @@ int main(int argc, char** argv) {
   struct point second = {30, 40, "second", NULL}, first = {10, 20, "first", &second};
   long sum = 0;
   for (long i = 0; i < rounds; i++) {
+    ut_watched = i;
     sum += ut_add(3, 4) + (ut_counter == 0);
     sum += ut_six(1, 2, 3, 4, 5, 6);
     sum += ut_text(text)[0];
@@ -39,6 +47,8 @@ int main(int argc, char** argv) {
     sum += ut_outer(20);
     for (int k = 0; k < 10; k++) sum += ut_loop(k);
   }
+  pthread_t writer;
+  if (pthread_create(&writer, NULL, write_watched, (void*)rounds) == 0) pthread_join(writer, NULL);
   if (argc > 3) usleep((unsigned)strtol(argv[3], NULL, 10) * 1000);
   return sum == 0;
 }
