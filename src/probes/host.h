@@ -2,10 +2,13 @@
 // The outside world as probes and the runtime see it. The real one is host_linux.cpp; tests use tests/fake_host.h.
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -58,6 +61,13 @@ struct MultiTarget {
 
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
                              tai_clock, task_from_pid, socket_cookie, override_return, write_user, /* grows */ };
+
+// Ids of types by name, see find_named in btf_lookup.h. The names are the BTF's own.
+struct BtfNames {
+  unsigned questions = 0;
+  bool filled = false;
+  std::unordered_map<std::string_view, uint32_t> ids;
+};
 
 struct FileStatus {
   bool exists = false, directory = false;
@@ -118,6 +128,9 @@ class Host {
   // On each given CPU (or following `pid` on any CPU when `cpus` is empty).
   virtual Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) = 0;
   virtual std::vector<int> online_cpus() = 0;
+
+  // What find_named has looked up, by BTF and kind. A BTF that a host has given out stays.
+  std::map<std::pair<const btf*, uint32_t>, BtfNames> btf_names;
 };
 
 struct HostOptions {
