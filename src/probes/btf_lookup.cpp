@@ -25,16 +25,21 @@ std::optional<BtfPrototype> prototype(const btf* types, uint32_t id) {
   return made;
 }
 
-// Of split BTF only its own names; btf__find_by_name_kind would find the base's too.
-int find_own(const btf* types, const std::string& name, uint32_t kind) {
-  const int id = btf__find_by_name_kind(types, name.c_str(), kind);
+// From this many questions on a table is quicker.
+constexpr unsigned few_questions = 8;
+
+uint32_t first_own(const btf* types) {
   const btf* base = btf__base_btf(types);
-  if (id <= 0 || !base || static_cast<uint32_t>(id) >= btf__type_cnt(base)) return id;
-  for (uint32_t own = btf__type_cnt(base); own < btf__type_cnt(types); ++own) {
-    const btf_type* type = btf__type_by_id(types, own);
-    if (btf_kind(type) == kind && text_at(types, type->name_off) == name) return static_cast<int>(own);
+  return base ? btf__type_cnt(base) : 1;
+}
+
+void fill(BtfNames& names, const btf* types, uint32_t kind) {
+  const uint32_t end = btf__type_cnt(types);
+  for (uint32_t id = first_own(types); id < end; ++id) {
+    const btf_type* type = btf__type_by_id(types, id);
+    if (btf_kind(type) == kind) names.ids.try_emplace(text_at(types, type->name_off), id);
   }
-  return -ENOENT;
+  names.filled = true;
 }
 
 }  // namespace
@@ -53,25 +58,39 @@ uint32_t type_size(const btf* types, uint32_t id) {
   return size > 0 && size <= UINT32_MAX ? static_cast<uint32_t>(size) : 0;
 }
 
-std::optional<BtfPrototype> find_function(const btf* types, const std::string& name) {
-  const int id = find_own(types, name, BTF_KIND_FUNC);
-  if (id <= 0) return std::nullopt;
-  return prototype(types, btf__type_by_id(types, static_cast<uint32_t>(id))->type);
+uint32_t find_named(const btf* types, const std::string& name, uint32_t kind, Host& host) {
+  BtfNames& names = host.btf_names[{types, kind}];
+  if (!names.filled && ++names.questions > few_questions) fill(names, types, kind);
+  if (names.filled) {
+    const auto found = names.ids.find(name);
+    return found == names.ids.end() ? 0 : found->second;
+  }
+  const uint32_t end = btf__type_cnt(types);
+  for (uint32_t id = first_own(types); id < end; ++id) {
+    const btf_type* type = btf__type_by_id(types, id);
+    if (btf_kind(type) == kind && text_at(types, type->name_off) == name) return id;
+  }
+  return 0;
 }
 
-std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::string& typedef_name) {
-  const int id = find_own(types, typedef_name, BTF_KIND_TYPEDEF);
-  if (id <= 0) return std::nullopt;
-  const btf_type* pointer = btf__type_by_id(types, skip_modifiers(types, static_cast<uint32_t>(id)));
+std::optional<BtfPrototype> find_function(const btf* types, const std::string& name, Host& host) {
+  const uint32_t id = find_named(types, name, BTF_KIND_FUNC, host);
+  if (id == 0) return std::nullopt;
+  return prototype(types, btf__type_by_id(types, id)->type);
+}
+
+std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::string& typedef_name, Host& host) {
+  const uint32_t id = find_named(types, typedef_name, BTF_KIND_TYPEDEF, host);
+  if (id == 0) return std::nullopt;
+  const btf_type* pointer = btf__type_by_id(types, skip_modifiers(types, id));
   if (!pointer || !btf_is_ptr(pointer)) return std::nullopt;
   return prototype(types, skip_modifiers(types, pointer->type));
 }
 
 std::vector<std::string> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern) {
   std::vector<std::string> names;
-  const btf* base = btf__base_btf(types);
   const uint32_t end = btf__type_cnt(types);
-  for (uint32_t id = base ? btf__type_cnt(base) : 1; id < end; ++id) {
+  for (uint32_t id = first_own(types); id < end; ++id) {
     const btf_type* type = btf__type_by_id(types, id);
     if (btf_kind(type) != kind) continue;
     std::string_view name = text_at(types, type->name_off);

@@ -25,10 +25,13 @@ struct BtfPrototype {
   std::vector<BtfParameter> parameters;
   uint32_t result = 0;  // 0: void
 };
+// The id of the first type with a kind (BTF_KIND_FUNC, BTF_KIND_STRUCT ...) and a name; of a split BTF only its own. 0: there is none.
+// `types` belongs to the host, which keeps a table of the names once many have been asked for: libbpf looks at all types for each.
+uint32_t find_named(const btf* types, const std::string& name, uint32_t kind, Host& host);
 // The prototype of a function by name (kind FUNC); nothing if BTF has none, or it takes variable arguments.
-std::optional<BtfPrototype> find_function(const btf* types, const std::string& name);
+std::optional<BtfPrototype> find_function(const btf* types, const std::string& name, Host& host);
 // The prototype behind a typedef of a function pointer.
-std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::string& typedef_name);
+std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::string& typedef_name, Host& host);
 
 // Names of all types of a kind (BTF_KIND_FUNC, BTF_KIND_TYPEDEF ...) that start with `prefix` (which is cut off) and then match `pattern`.
 // Of a split BTF only its own. Sorted, unique.

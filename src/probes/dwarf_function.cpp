@@ -181,24 +181,54 @@ bool is_called(Dwarf_Die& die, std::string_view name) {
   return false;
 }
 
-bool begins_at(Dwarf_Die& die, uint64_t address) {
+std::optional<uint64_t> entry_address(Dwarf_Die& die) {
   Dwarf_Addr entry = 0;
-  return (dwarf_entrypc(&die, &entry) == 0 || dwarf_lowpc(&die, &entry) == 0) && entry == address;
+  if (dwarf_entrypc(&die, &entry) == 0 || dwarf_lowpc(&die, &entry) == 0) return entry;
+  return std::nullopt;
 }
 
-std::optional<Dwarf_Die> find_function(Dwarf* dwarf, std::string_view name, std::optional<uint64_t> address) {
+// Visits the functions of a unit. `visit` returns false to stop.
+bool visit_functions(Dwarf_Die& unit, const std::function<bool(Dwarf_Die&)>& visit) {
+  return visit_entries(unit, [&](Dwarf_Die& child, const std::string&) { return dwarf_tag(&child) != DW_TAG_subprogram || visit(child); });
+}
+
+// The function that begins at an address. Each question reads the entries of a unit or of all; from a few questions on a table is quicker.
+std::optional<Dwarf_Die> find_function_at(DwarfFile::Hidden& hidden, uint64_t address) {
+  constexpr unsigned few_questions = 8;
+  Dwarf* dwarf = hidden.file.dwarf;
+  if (++hidden.function_questions > few_questions) {
+    if (hidden.function_questions == few_questions + 1)
+      visit_units(dwarf, [&](Dwarf_Die& unit) {
+        return visit_functions(unit, [&](Dwarf_Die& child) {
+          if (const auto entry = entry_address(child)) hidden.functions.try_emplace(*entry, child);
+          return true;
+        });
+      });
+    const auto known = hidden.functions.find(address);
+    return known == hidden.functions.end() ? std::nullopt : std::optional(known->second);
+  }
   std::optional<Dwarf_Die> found;
   const auto in_unit = [&](Dwarf_Die& unit) {
-    visit_entries(unit, [&](Dwarf_Die& child, const std::string&) {
-      if (dwarf_tag(&child) != DW_TAG_subprogram) return true;
-      Dwarf_Addr low = 0;
-      if (address ? begins_at(child, *address) : dwarf_lowpc(&child, &low) == 0 && is_called(child, name)) found = child;
+    return visit_functions(unit, [&](Dwarf_Die& child) {
+      if (entry_address(child) == address) found = child;
       return !found;
     });
-    return !found;
   };
-  if (address) visit_units(dwarf, [&](Dwarf_Die& unit) { return dwarf_haspc(&unit, *address) > 0 ? in_unit(unit) : true; });
+  visit_units(dwarf, [&](Dwarf_Die& unit) { return dwarf_haspc(&unit, address) <= 0 || in_unit(unit); });
   if (!found) visit_units(dwarf, in_unit);
+  return found;
+}
+
+std::optional<Dwarf_Die> find_function(DwarfFile::Hidden& hidden, std::string_view name, std::optional<uint64_t> address) {
+  if (address) return find_function_at(hidden, *address);
+  std::optional<Dwarf_Die> found;
+  visit_units(hidden.file.dwarf, [&](Dwarf_Die& unit) {
+    return visit_functions(unit, [&](Dwarf_Die& child) {
+      Dwarf_Addr low = 0;
+      if (dwarf_lowpc(&child, &low) == 0 && is_called(child, name)) found = child;
+      return !found;
+    });
+  });
   return found;
 }
 
@@ -249,7 +279,7 @@ void place_parameters(DwarfFile::Hidden& file, Dwarf_Die& function, std::vector<
 }
 
 Result<DwarfFunction> DwarfFile::function(std::string_view name, std::optional<uint64_t> address) {
-  auto found = find_function(hidden_->file.dwarf, name, address);
+  auto found = find_function(*hidden_, name, address);
   if (!found)
     return fail_text(0, fmt::format("the debug information in '{}' does not describe the function '{}'", hidden_->debug_path, name),
                      "compile the source of the function with -g");

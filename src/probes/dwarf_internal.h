@@ -26,6 +26,8 @@ struct DwarfFile::Hidden {
   std::map<DwarfTypeId, DwarfType> types;
   std::map<std::string, Dwarf_Off> definitions;  // full definitions of structures by qualified name, filled when an incomplete one is met
   bool definitions_read = false;
+  std::map<uint64_t, Dwarf_Die> functions;  // by the address of their entry; filled when many are asked for
+  unsigned function_questions = 0;
 
   // Identifies a type's entry: its offset, with a mark for those outside of .debug_info (type units of DWARF 4, a file shared by several).
   DwarfTypeId id_of(Dwarf_Die& die) const;

@@ -2,10 +2,13 @@
 // The outside world as probes and the runtime see it. The real one is host_linux.cpp; tests use tests/fake_host.h.
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -71,6 +74,13 @@ struct UsdtNote {
 
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
                              tai_clock, task_from_pid, socket_cookie, override_return, write_user, typed_pointers, fentry, /* grows */ };
+
+// Ids of types by name, see find_named in btf_lookup.h. The names are the BTF's own.
+struct BtfNames {
+  unsigned questions = 0;
+  bool filled = false;
+  std::unordered_map<std::string_view, uint32_t> ids;
+};
 
 struct FileStatus {
   bool exists = false, directory = false;
@@ -184,6 +194,9 @@ class Host {
   virtual Result<std::vector<std::string>> interfaces() = 0;
   // Where cgroup2 is mounted, e.g. /sys/fs/cgroup.
   virtual Result<std::string> cgroup_root() = 0;
+
+  // What find_named has looked up, by BTF and kind. A BTF that a host has given out stays.
+  std::map<std::pair<const btf*, uint32_t>, BtfNames> btf_names;
 };
 
 struct HostOptions {

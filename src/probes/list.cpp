@@ -146,7 +146,7 @@ std::vector<std::string> describe_arguments(const Target& target, Host& host) {
   if (!lines.empty() || !context->registers || context->user_pointers || context->retval) return lines;
   // A kernel function whose arguments the program reads from registers: what BTF says they are.
   const auto types = host.kernel_btf();
-  const auto prototype = types ? find_function(*types, target.parts.back()) : std::nullopt;
+  const auto prototype = types ? find_function(*types, target.parts.back(), host) : std::nullopt;
   if (!prototype) return lines;
   for (size_t i = 0; i < std::min(prototype->parameters.size(), context->positional.size()); ++i) {
     const Declaration declaration = declare(*types, prototype->parameters[i].type);

@@ -30,7 +30,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
     if (is_glob(event)) {
       for (const std::string& name : names_of_kind(named.types, BTF_KIND_TYPEDEF, typedef_prefix, event))
         matches.push_back({&rawtracepoint_provider, {named.module, name}});
-    } else if (find_function_pointer(named.types, std::string(typedef_prefix) + event)) {
+    } else if (find_function_pointer(named.types, std::string(typedef_prefix) + event, host)) {
       matches.push_back({&rawtracepoint_provider, {named.module, event}});
       if (target.parts.size() == 1) break;
     }
@@ -41,10 +41,10 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
 
 // The typedef says the types; where it leaves out the names (compilers do not record those of function pointers), one of the
 // functions that the kernel makes for each tracepoint has them.
-void complete_names(const btf* types, const std::string& event, BtfPrototype& prototype) {
+void complete_names(const btf* types, const std::string& event, BtfPrototype& prototype, Host& host) {
   for (const std::string_view prefix : {"__probestub_", "__traceiter_", "__bpf_trace_", "trace_event_raw_event_"}) {
     if (std::ranges::none_of(prototype.parameters, [](const BtfParameter& p) { return p.name.empty(); })) return;
-    const auto function = find_function(types, std::string(prefix) + event);
+    const auto function = find_function(types, std::string(prefix) + event, host);
     if (!function || function->parameters.size() != prototype.parameters.size()) continue;
     for (size_t i = 0; i < prototype.parameters.size(); ++i)
       if (prototype.parameters[i].name.empty()) prototype.parameters[i].name = function->parameters[i].name;
@@ -58,10 +58,10 @@ Result<Context> context(const Target& target, Host& host) {
   const std::string& module = found->front().parts[0];
   const std::string& event = found->front().parts[1];
   AWL_TRY(types, module == "vmlinux" ? host.kernel_btf() : host.module_btf(module));
-  auto prototype = find_function_pointer(types, std::string(typedef_prefix) + event);
+  auto prototype = find_function_pointer(types, std::string(typedef_prefix) + event, host);
   if (!prototype || prototype->parameters.empty()) return fail(ENOENT, "the kernel's types do not describe {}", target.text());
   // The first parameter is the tracepoint's private pointer, which programs do not see.
-  complete_names(types, event, *prototype);
+  complete_names(types, event, *prototype, host);
   Context made{.has_args = true, .direct_loads = true};
   for (uint32_t i = 1; i < prototype->parameters.size(); ++i) {
     const BtfParameter& parameter = prototype->parameters[i];

@@ -59,12 +59,12 @@ Result<std::vector<Target>> match_traced_function(const Target& target, Host& ho
   if (!is_glob(function)) {
     // The kernel's own function of that name hides those of modules, as for the loader of programs.
     AWL_TRY(all, find_btf(host, target.parts.size() == 2 ? target.parts[0] : "vmlinux"));
-    if (target.parts.size() == 1 && !find_function(all[0].types, function)) {
+    if (target.parts.size() == 1 && !find_function(all[0].types, function, host)) {
       AWL_TRY(modules, find_btf(host, "*"));
       all = std::move(modules);
     }
     for (const NamedBtf& named : all)
-      if (find_function(named.types, function)) matches.push_back({target.provider, {named.module, function}});
+      if (find_function(named.types, function, host)) matches.push_back({target.provider, {named.module, function}});
   } else {
     AWL_TRY(all, find_btf(host, target.parts.size() == 2 ? target.parts[0] : "*"));
     AWL_TRY(lines, host.traceable_functions());
@@ -83,7 +83,7 @@ Result<Context> traced_function_context(const Target& target, bool exit, Host& h
   if (is_of_program(target)) return Context{};
   const std::string module = target.parts.size() == 2 ? target.parts[0] : "vmlinux";
   AWL_TRY(types, module == "vmlinux" ? host.kernel_btf() : host.module_btf(module));
-  const auto prototype = find_function(types, target.parts.back());
+  const auto prototype = find_function(types, target.parts.back(), host);
   if (!prototype) return fail(ENOENT, "the kernel's types have no function '{}' in {}", target.parts.back(), module);
   Context context{.has_args = true, .function = FunctionIpAccess{}, .direct_loads = true};
   uint32_t slot = 0;

@@ -139,6 +139,21 @@ TEST_P(Programs, IntegersInRegistersAndOnTheStack) {
   EXPECT_EQ(file->type(f.result).kind, DwarfType::Kind::none);
 }
 
+// The first questions are answered by reading entries, later ones out of a table.
+TEST_P(Programs, ManyQuestionsHaveTheAnswersOfTheFirst) {
+  const DwarfFunction wanted = find("c", "integers"), other = find("c", "floats");
+  for (int round = 0; round < 20; ++round) {
+    auto f = file->function("integers", wanted.address);
+    ASSERT_TRUE(f) << f.error().text();
+    EXPECT_EQ(f->address, wanted.address);
+    EXPECT_EQ(f->parameters.size(), 8u);
+    auto second = file->function("floats", other.address);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->parameters.size(), other.parameters.size());
+    EXPECT_FALSE(file->function("integers", wanted.address + 1));
+  }
+}
+
 TEST_P(Programs, FloatsAreRefusedAndDoNotShiftOthers) {
   DwarfFunction f = find("c", "floats");
   Stopped program(path, f.address);
