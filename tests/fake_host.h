@@ -117,7 +117,6 @@ class FakeHost : public Host {
     return found->second;
   }
   Result<ElfSymbol> elf_symbol(const std::string& path, const std::string& name) override {
-    if (auto found = variables_of.find(path + ":" + name); found != variables_of.end()) return ElfSymbol{name, found->second, found->second, 8};
     AWL_TRY(all, elf_functions(path));
     for (const ElfSymbol& symbol : all)
       if (symbol.name == name) return symbol;

@@ -150,7 +150,7 @@ std::optional<ElfSymbol> user_symbol(CallCheck& c) {
   auto name = c.string(0);
   auto place = probed_place(c.target());
   if (!name || !place) return std::nullopt;
-  Result<std::string> path = c.host().find_binary(place->file, std::nullopt);
+  Result<std::string> path = c.host().find_binary(place->file);
   if (!path) return std::nullopt;
   Result<ElfSymbol> symbol = c.host().elf_symbol(*path, *name);
   return symbol ? std::optional(std::move(*symbol)) : std::nullopt;

@@ -41,11 +41,11 @@ struct Found {
   NamedBtf where;
   uint32_t type = 0;
 };
-std::optional<Found> find_iterator(const std::string& kind, std::span<const NamedBtf> all) {
+std::optional<Found> find_iterator(const std::string& kind, std::span<const NamedBtf> all, Host& host) {
   const std::string type = std::string(context_prefix) + kind, function = std::string(function_prefix) + kind;
   for (const NamedBtf& named : all) {
     const int id = btf__find_by_name_kind(named.types, type.c_str(), BTF_KIND_STRUCT);
-    if (id > 0 && find_function(named.types, function)) return Found{named, static_cast<uint32_t>(id)};
+    if (id > 0 && find_function(named.types, function, host)) return Found{named, static_cast<uint32_t>(id)};
   }
   return std::nullopt;
 }
@@ -58,11 +58,11 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
     matches.back().parts[0] = kind;
   };
   if (!is_glob(target.parts[0])) {
-    if (find_iterator(target.parts[0], kernel)) {
+    if (find_iterator(target.parts[0], kernel, host)) {
       add(target.parts[0]);
     } else {
       AWL_TRY(all, find_btf(host, "*"));
-      if (find_iterator(target.parts[0], all)) add(target.parts[0]);
+      if (find_iterator(target.parts[0], all, host)) add(target.parts[0]);
     }
     return matches;
   }
@@ -70,7 +70,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   std::vector<std::string> kinds;
   for (const NamedBtf& named : all)
     for (std::string& kind : names_of_kind(named.types, BTF_KIND_STRUCT, context_prefix, target.parts[0]))
-      if (find_iterator(kind, std::span(&named, 1))) kinds.push_back(std::move(kind));
+      if (find_iterator(kind, std::span(&named, 1), host)) kinds.push_back(std::move(kind));
   std::ranges::sort(kinds);
   kinds.erase(std::ranges::unique(kinds).begin(), kinds.end());
   for (const std::string& kind : kinds) add(kind);
@@ -79,7 +79,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
 
 Result<Context> context(const Target& target, Host& host) {
   AWL_TRY(all, find_btf(host, "*"));
-  const auto found = find_iterator(target.parts[0], all);
+  const auto found = find_iterator(target.parts[0], all, host);
   if (!found) return fail(ENOENT, "the kernel's types have no iterator '{}'", target.parts[0]);
   // In all of them a pointer to the object stands second.
   return Context{.whole = BtfTypeId{found->type, btf_module(found->where.module)},

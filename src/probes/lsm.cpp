@@ -31,7 +31,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   std::vector<Target> matches;
   const std::string& hook = target.parts.at(0);
   if (!is_glob(hook)) {
-    if (find_function(types, std::string(prefix) + hook)) matches.push_back(target);
+    if (find_function(types, std::string(prefix) + hook, host)) matches.push_back(target);
     return matches;
   }
   for (const std::string& name : names_of_kind(types, BTF_KIND_FUNC, prefix, hook)) matches.push_back({&lsm_provider, {name}});

@@ -98,7 +98,7 @@ Result<uint64_t> cgroup_id(const std::string& path) {
 // SYMBOL@FILE
 Result<uint64_t> user_symbol(std::string_view name, Host& host) {
   size_t at = std::min(name.find('@'), name.size());
-  AWL_TRY(path, host.find_binary(std::string(name.substr(std::min(at + 1, name.size()))), std::nullopt));
+  AWL_TRY(path, host.find_binary(std::string(name.substr(std::min(at + 1, name.size())))));
   AWL_TRY(symbol, host.elf_symbol(path, std::string(name.substr(0, at))));
   return symbol.address;
 }
