@@ -133,7 +133,7 @@ struct ProbedPlace {
 std::optional<ProbedPlace> probed_place(const Target& target) {
   if (target.parts.size() < 2) return std::nullopt;
   ProbedPlace place{.file = target.parts[0]};
-  const std::string& text = target.parts[1];
+  const std::string& text = target.parts.back();
   if (auto address = parse_unsigned(text); address) {
     place.offset = *address;
     return place;
