@@ -184,23 +184,23 @@ Result<std::vector<std::string>> list_probes(const std::string& search, bool ver
 }
 
 std::optional<std::string> nearest_target(const Target& target, Host& host) {
-  if (!target.provider || !target.provider->list || target.parts.empty()) return std::nullopt;
-  Target pattern = target;
-  pattern.parts.back() = "*";
-  auto all = target.provider->list(pattern, host);
-  // Nothing beside it: another part may be the misspelt one.
-  if ((!all || all->empty()) && target.parts.size() > 1) {
-    for (std::string& part : pattern.parts) part = "*";
-    pattern.parts.back() = target.parts.back();
-    all = target.provider->list(pattern, host);
-    if (all && !all->empty()) return all->front().text();
+  if (!target.provider || !target.provider->match) return std::nullopt;
+  for (size_t i = target.parts.size(); i-- > 0;) {
+    Target pattern = target;
+    pattern.parts[i] = "*";
+    const auto all = target.provider->match(pattern, host);
+    if (!all) continue;
+    // A match may have a part more in front than what was written: its module.
+    const size_t from_end = target.parts.size() - i;
+    std::vector<std::string_view> names;
+    for (const Target& candidate : *all)
+      if (from_end <= candidate.parts.size()) names.push_back(candidate.parts[candidate.parts.size() - from_end]);
+    if (const auto near = nearest_name(target.parts[i], names)) {
+      pattern.parts[i] = *near;
+      return pattern.text();
+    }
   }
-  if (!all) return std::nullopt;
-  std::vector<std::string_view> names;
-  for (const Target& candidate : *all) names.push_back(candidate.parts.back());
-  const auto nearest = nearest_name(target.parts.back(), names);
-  if (!nearest) return std::nullopt;
-  return (*all)[static_cast<size_t>(std::ranges::find(names, *nearest) - names.begin())].text();
+  return std::nullopt;
 }
 
 }  // namespace awl

@@ -18,7 +18,7 @@ Result<std::vector<std::string>> list_probes(const std::string& search, bool ver
 // The arguments (and result) of a target as `-lv` shows them: "struct file * file", "char comm[16]". Empty where nothing is known.
 std::vector<std::string> describe_arguments(const Target& target, Host& host);
 
-// For hints: the existing target whose last part is closest to that of a target that does not exist.
+// For hints: an existing target that differs from one that does not exist in one part, spelt much the same: in the last part if there is such a target.
 std::optional<std::string> nearest_target(const Target& target, Host& host);
 
 }  // namespace awl

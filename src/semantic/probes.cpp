@@ -9,6 +9,7 @@
 #include "base/near_names.h"
 #include "builtins/builtin.h"
 #include "parser/walk.h"
+#include "probes/list.h"
 #include "semantic/functions.h"
 #include "semantic/passes.h"
 
@@ -273,25 +274,7 @@ class Resolver {
       return;
     }
     Diagnostic& d = diagnostics_->report<Diag::no_match>(point.span, target.provider->name, what);
-    if (auto near = near_target(target)) d.hint(fmt::format("did you mean '{}'?", *near));
-  }
-
-  // An existing target whose last part is spelt much the same; if the part in front is wrong, one where that is.
-  std::optional<std::string> near_target(const Target& target) {
-    for (size_t i = target.parts.size(); i-- > 0;) {
-      Target pattern = target;
-      pattern.parts[i] = "*";
-      Result<std::vector<Target>> all = target.provider->match(pattern, *unit_->host);
-      if (!all) continue;
-      std::vector<std::string_view> names;
-      for (const Target& t : *all)
-        if (i < t.parts.size()) names.push_back(t.parts[i]);
-      if (auto near = nearest_name(target.parts[i], names)) {
-        pattern.parts[i] = *near;
-        return pattern.text();
-      }
-    }
-    return std::nullopt;
+    if (auto near = nearest_target(target, *unit_->host)) d.hint(fmt::format("did you mean '{}'?", *near));
   }
 
   Unit* unit_;

@@ -88,12 +88,16 @@ TEST_F(UserFunction, Listing) {
 
 TEST_F(UserFunction, NearestTarget) {
   add_events(host);
+  if (!host.vmlinux) host.vmlinux = make_sample_btf();
   host.functions = {"tcp_close", "vfs_read"};
   const auto nearest = [&](std::string_view text) { return nearest_target(*parse_point(text).target, host).value_or("none"); };
   EXPECT_EQ(nearest("kprobe:vfs_raed"), "kprobe:vfs_read");
   EXPECT_EQ(nearest("tracepoint:sched:sched_swich"), "tracepoint:sched:sched_switch");
   EXPECT_EQ(nearest("tracepoint:shced:sched_switch"), "tracepoint:sched:sched_switch");
   EXPECT_EQ(nearest("kprobe:zzzzzzzzzz"), "none");
+  // The module, which is not written, is no part that could be wrong.
+  EXPECT_EQ(nearest("rawtracepoint:sched_swich"), "rawtracepoint:sched_switch");
+  EXPECT_EQ(nearest("fentry:vfs_raed"), "fentry:vfs_read");
 }
 
 }  // namespace
