@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures awl beside bpftrace and hand-written C in the same run: a table on the screen, build/bench.json.
 
-usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|packet|compile|attach|list]      (`./dev bench`)
+usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|dump|packet|compile|attach|list]      (`./dev bench`)
 
 Runs alternate between the tools, so that what else the machine does hits all of them; the median of the runs is shown.
   startup  wall time and peak resident memory of a whole run
@@ -11,6 +11,7 @@ Runs alternate between the tools, so that what else the machine does hits all of
   attach   whole runs that attach to one or many kernel functions and end at once; in a guest too (tests/vm), where there are kprobes
   list     listing all probes of a kind, and with their arguments
   print    a million events, each printed with three values to a file: lines a second, and the part that was lost
+  dump     a map of a million keys: time from the interrupt until all is printed and the process has ended
 """
 import argparse
 import json
@@ -39,6 +40,13 @@ EVENT = {
     "@ = hist(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = hist(args.id); }", "hist"),
     "@[pid, comm] = sum(args.id)": ("tracepoint:raw_syscalls:sys_enter { @[pid, comm] = sum(args.id); }", "sum"),
     "a chain of four pointers": ("tracepoint:raw_syscalls:sys_enter { @ = sum(curtask.group_leader.real_parent.group_leader.real_parent.tgid); }", "chain"),
+    "@ = count()": ("tracepoint:raw_syscalls:sys_enter { @ = count(); }", "total"),
+    "@ = sum(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = sum(args.id); }", "stats"),
+    "@ = avg(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = avg(args.id); }", "stats"),
+    "@ = stats(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = stats(args.id); }", "stats"),
+    "@ = max(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = max(args.id); }", "max"),
+    "@ = min(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = min(args.id); }", "max"),
+    "@ = lhist(args.id, 0, 500, 10)": ("tracepoint:raw_syscalls:sys_enter { @ = lhist(args.id, 0, 500, 10); }", "lhist"),
 }
 COMPILE_SIZES = (125, 250, 500, 1000)
 COMPILE = {
@@ -47,6 +55,9 @@ COMPILE = {
     "branches": lambda n: "tracepoint:raw_syscalls:sys_enter { " + " ".join(f"if (args.id == {i}) {{ @c{i % 5} = count(); }}" for i in range(n)) + " }",
     "probes": lambda n: " ".join(f"interval:ms:{i + 1} {{ @[{i}] = count(); }}" for i in range(n)),
 }
+# A map of a million keys, printed at the end.
+DUMP_KEYS = 1_000_000
+DUMP = ("config = { max_map_keys = 1100000 } tracepoint:syscalls:sys_enter_getppid /comm == \"sysloop\"/ { @i++; @m[@i] = @i; }", None)
 PRINT = ('tracepoint:syscalls:sys_enter_getppid { printf("%d %s %d\\n", pid, comm, cpu); }', "print")
 PRINT_EVENTS = 1_000_000
 
@@ -178,6 +189,18 @@ def print_speed(tools, tool, folder):
     return lines / seconds, 100 * (1 - lines / PRINT_EVENTS)
 
 
+def dump_speed(tools, tool, folder):
+    """-> (milliseconds from the interrupt to the end, keys printed)"""
+    program, c_name = DUMP
+    with Attached(tools, tool, program, c_name, folder):
+        subprocess.run([tools.build / "workload/sysloop", "--calls", str(DUMP_KEYS)], check=True)
+        time.sleep(0.5)
+        start = time.monotonic()
+    milliseconds = (time.monotonic() - start) * 1000
+    with open(folder / "out", "rb") as out:
+        return milliseconds, sum(1 for line in out if line.startswith(b"@m["))
+
+
 def alternate(tools, runs, measure, names=None):
     """measure(tool) -> tuple; -> {tool: medians}"""
     names = names or tools.names
@@ -211,7 +234,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--peer", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--only", choices=["startup", "event", "print", "packet", "compile", "attach", "list"])
+    parser.add_argument("--only", choices=["startup", "event", "print", "dump", "packet", "compile", "attach", "list"])
     parser.add_argument("--calls", type=int, default=500_000)
     options = parser.parse_args()
     os.environ["BPFTRACE_MAX_PROBES"] = "2000"  # for the programs of the compile table
@@ -256,6 +279,11 @@ def main():
             for title in packets.PROGRAMS:
                 medians = alternate(both, options.runs, lambda tool: packets.packet_cost(both, tool, title, folder))
                 row(title, ["ns a packet"], medians, ["{:.0f}"], results)
+        if options.only in (None, "dump"):
+            both = Tools(options.build.resolve(), options.peer.resolve())
+            both.names = [name for name in both.names if name != "C"]
+            medians = alternate(both, max(1, options.runs // 2), lambda tool: dump_speed(both, tool, folder))
+            row("a map of a million keys", ["ms to print", "keys"], medians, ["{:.0f}", "{:.0f}"], results)
     out = ROOT / "build/bench.json"
     out.write_text(json.dumps({"runs": options.runs, "kernel": os.uname().release, "results": results}, indent=1) + "\n")
     print(f"written to {out.relative_to(ROOT)}")

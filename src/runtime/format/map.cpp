@@ -104,21 +104,23 @@ bool is_histogram(const Map& map) { return map.value.kind == Kind::hist || map.v
 bool is_statistics(const Map& map) { return map.value.kind == Kind::avg || map.value.kind == Kind::stats; }
 
 void sort_rows(const Map& map, std::vector<MapRow>& rows) {
+  struct Place {
+    uint64_t rank;  // made to be compared without a sign
+    size_t row;
+  };
   bool by_value = sorted_by_value(map.value.kind), is_signed = map.value.is_signed && !is_histogram(map);
-  std::vector<uint64_t> ranks(rows.size());
-  if (by_value) std::transform(rows.begin(), rows.end(), ranks.begin(), [&](const MapRow& row) { return rank(map, row); });
-  std::vector<size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    if (ranks[a] != ranks[b])
-      return is_signed ? static_cast<int64_t>(ranks[a]) < static_cast<int64_t>(ranks[b]) : ranks[a] < ranks[b];
+  constexpr uint64_t sign = uint64_t{1} << 63;
+  std::vector<Place> order(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) order[i] = {by_value ? rank(map, rows[i]) ^ (is_signed ? sign : 0) : 0, i};
+  std::sort(order.begin(), order.end(), [&](const Place& a, const Place& b) {
+    if (a.rank != b.rank) return a.rank < b.rank;
     if (!map.key.empty())
-      if (int by_key = compare_values(map.key[0], rows[a].key, rows[b].key)) return by_key < 0;
-    return a < b;
+      if (int by_key = compare_values(map.key[0], rows[a.row].key, rows[b.row].key)) return by_key < 0;
+    return a.row < b.row;
   });
   std::vector<MapRow> sorted;
   sorted.reserve(rows.size());
-  for (size_t i : order) sorted.push_back(std::move(rows[i]));
+  for (const Place& place : order) sorted.push_back(std::move(rows[place.row]));
   rows = std::move(sorted);
 }
 
