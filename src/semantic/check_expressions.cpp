@@ -156,7 +156,7 @@ bool Checker::allowed_here(const ast::Expr& e, const ast::Call& c) {
     diagnostics_->report<Diag::function_builtin_use>(e.span, c.name).hint(ends ? "return a value that says so, and call it in the probe" : "pass its value as an argument");
     return false;
   }
-  if (flags & BuiltinFlag::task && probe_->target.provider && !probe_->target.provider->in_task) {
+  if (flags & BuiltinFlag::task && c.args.empty() && probe_->target.provider && !probe_->target.provider->in_task) {
     diagnostics_->report<Diag::task_not_here>(e.span, c.name, probe_->target.provider->name);
     return false;
   }
