@@ -127,8 +127,9 @@ Result<> list_item(std::string_view item, Host& host, std::vector<Target>& found
     auto targets = provider->list(Target{provider, parts}, host);
     if (!targets && named) return std::unexpected(std::move(targets).error());
     if (!targets) continue;
+    // A word is about names; kinds that have none list what they have whatever is asked.
     for (Target& target : *targets)
-      if (!word || (!target.parts.empty() && !target.parts.back().empty()) || parts[0] == "*") found.push_back(std::move(target));
+      if (!word || parts[0] == "*" || (!target.parts.empty() && !target.parts.back().empty() && glob_match(parts[0], target.parts.back()))) found.push_back(std::move(target));
   }
   return {};
 }

@@ -62,6 +62,7 @@ std::optional<Target> parse_watchpoint(std::span<const std::string> parts, Span 
     diagnostics.report<Diag::probe_empty_part>(span, watchpoint_provider.name, "address");
     return std::nullopt;
   }
+  if (!check_mode(mode, span, diagnostics) || !check_length(length, mode == "x", span, diagnostics)) return std::nullopt;
   if (is_number(place)) {
     const auto address = parse_unsigned(place);
     const auto bytes = parse_unsigned(length);
@@ -78,7 +79,6 @@ std::optional<Target> parse_watchpoint(std::span<const std::string> parts, Span 
       return std::nullopt;
     }
   }
-  if (!check_mode(mode, span, diagnostics) || !check_length(length, mode == "x", span, diagnostics)) return std::nullopt;
   return Target{&watchpoint_provider, {parts.begin(), parts.end()}};
 }
 

@@ -64,7 +64,7 @@ TEST(Registry, RowsAreComplete) {
     EXPECT_FALSE(provider->doc.empty()) << provider->name;
     EXPECT_FALSE(provider->example.empty()) << provider->name;
     EXPECT_TRUE(provider->parse && provider->match && provider->section) << provider->name;
-    EXPECT_TRUE(provider->attach || run_by_session(provider->runs)) << provider->name;
+    EXPECT_TRUE(provider->attach || provider->iterate || run_by_session(provider->runs)) << provider->name;
     EXPECT_EQ(find_provider(provider->name), provider);
     for (const std::string_view alias : provider->aliases) EXPECT_EQ(find_provider(alias), provider) << alias;
   }

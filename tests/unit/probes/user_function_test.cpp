@@ -16,6 +16,7 @@ struct UserFunction : testing::Test {
     host.elf["/lib/libm.so.6"] = {{"malloc", 0x9000, 0x9000, 10}, {"sin", 0x9100, 0x9100, 10}};
     host.files["/lib/libc.so.6"] = host.files["/lib/libm.so.6"] = host.files["/lib/readme"] = "";
     host.binaries["libc"] = "/lib/libc.so.6";
+    host.code["/lib/libc.so.6"] = std::string(0x4000, '\x90');  // nop
     host.executables = {"/lib/libc.so.6", "/lib/libm.so.6"};
   }
 };
