@@ -108,8 +108,8 @@ const std::vector<uint32_t>& all_records(const btf* types, Host& host) {
 }
 
 uint32_t find_record(const btf* types, const std::string& event, const std::vector<FormatField>& fields, Host& host) {
-  const int exact = btf__find_by_name_kind(types, (std::string(prefix) + event).c_str(), BTF_KIND_STRUCT);
-  if (exact > 0 && is_record_of(types, btf__type_by_id(types, static_cast<uint32_t>(exact)), fields)) return static_cast<uint32_t>(exact);
+  const uint32_t exact = find_named(types, std::string(prefix) + event, BTF_KIND_STRUCT, host);
+  if (exact != 0 && is_record_of(types, btf__type_by_id(types, exact), fields)) return exact;
   uint32_t best = 0;
   size_t best_length = 0;
   for (const uint32_t id : all_records(types, host)) {
