@@ -43,6 +43,7 @@ Result<std::vector<std::string>> find_user_binaries(const Provider& provider, co
     return paths;
   }
   auto path = host.find_binary(written);
+  if (!path && written.find("!/") != std::string::npos) return std::unexpected(std::move(path).error());  // says what is wrong with the archive
   if (!path)
     return fail_text(path.error().code == ENOENT ? 0 : path.error().code,
                      fmt::format("{} target file '{}' does not exist or is not executable", provider.name, written),
