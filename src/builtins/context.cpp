@@ -304,13 +304,10 @@ const Builtin rows[] = {
      .example = "begin { print(probetype) }",
      .prints = "special",
      .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe,
-     .infer = [](CallCheck& c) { return c.types().string(static_cast<uint32_t>(probe_type(c.target()).size() + 1)); },
-     .lower_into =
-         [](Emit& e, CallLower& c) {
-           std::string text(probe_type(c.target()));
-           text.push_back('\0');
-           e.copy(c.destination(), e.bytes(text), static_cast<uint32_t>(text.size()));
-         }},
+     .constant = [](CallCheck& c) -> ast::ExprPtr {
+       if (!c.target().provider) return nullptr;
+       return ast::make(c.expr().span, ast::String{std::string(probe_type(c.target()))});
+     }},
 };
 
 }  // namespace
