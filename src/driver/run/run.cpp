@@ -46,18 +46,24 @@ class EndSignals {
       sigaction(SIGINT, &once, nullptr);
       sigaction(SIGTERM, &once, nullptr);
     }
-    sigprocmask(SIG_SETMASK, &before_, nullptr);
+    give_back();
   }
   int fd() const { return fd_.get(); }
   // Whether a signal came: while attaching, which then ends. From then on a further one ends the process at once.
   bool interrupted() {
     signalfd_siginfo info;
     if (read(fd_.get(), &info, sizeof info) <= 0) return false;
-    sigprocmask(SIG_SETMASK, &before_, nullptr);
+    give_back();
     return true;
   }
 
  private:
+  // Other signals, that the session may wait for, stay blocked.
+  void give_back() {
+    for (int signal : {SIGINT, SIGTERM})
+      if (sigismember(&before_, signal)) sigdelset(&set_, signal);
+    sigprocmask(SIG_UNBLOCK, &set_, nullptr);
+  }
   sigset_t set_, before_;
   Fd fd_;
 };
