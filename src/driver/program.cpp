@@ -77,6 +77,9 @@ bool is_c_error(const Diagnostics& diagnostics) {
 
 OrEnded<artifact::Bytes> compile_program(Program program, Options& options, Host& host) {
   if (is_blank(program.text)) return no_probes();
+  // A file of types that was asked for must be one; otherwise only what the script needs of it would be missing.
+  if (!options.run.host.btf_file.empty())
+    if (Result<const btf*> types = host.kernel_btf(); !types) return ended(types.error());
   Sources sources;
   uint32_t file = sources.add(std::move(program.name), std::move(program.text));
   Diagnostics diagnostics(sources);
