@@ -147,7 +147,7 @@ const Provider usdt_provider{
     .syntax = "usdt:BINARY:[NAMESPACE:]NAME, BINARY a path or *",
     .doc = "A static probe point in a program or library. Arguments are in arg0, arg1 ..., with the size and sign that the probe point tells. "
            "With * as the binary: in every file that a running process has mapped, with -p in those of that process.",
-    .example = "usdt:*:libc:setjmp { @[comm] = count(); }",
+    .example = "usdt:libstdc++:libstdcxx:throw { @[comm] = count(); }",
     .expand = Expand::one_program,
     .parse = parse_usdt,
     .match = match_usdt,

@@ -30,6 +30,16 @@ TEST(Hooks, Parse) {
   EXPECT_EQ(normalised("sockops:closed"), "sockops probes have no 'closed' (expects: active_established, passive_established, tcp_connect, tcp_listen)\n");
 }
 
+TEST(Hooks, KindsOnCgroups) {
+  for (const char* kind : {"connect4", "connect6", "bind4", "bind6", "sendmsg4", "sendmsg6", "getpeername4", "getpeername6", "getsockname4", "getsockname6",
+                           "sock_create", "getsockopt", "setsockopt", "sysctl", "device"}) {
+    EXPECT_EQ(normalised(kind), kind);
+    EXPECT_EQ(normalised(std::string(kind) + ":/sys/fs/cgroup/a"), std::string(kind) + ":/sys/fs/cgroup/a");
+    FakeHost host;
+    EXPECT_TRUE(attachments_of(kind, host).starts_with("cgroup /sys/fs/cgroup type ")) << kind;
+  }
+}
+
 TEST(Hooks, Attach) {
   FakeHost host;
   EXPECT_EQ(attachments_of("xdp:eth0:native", host), "xdp native eth0\n");

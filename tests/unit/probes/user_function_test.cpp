@@ -72,7 +72,7 @@ TEST_F(UserFunction, Listing) {
   EXPECT_THAT(list("uprobe:/lib/libc.so.6:*alloc"), ElementsAre("uprobe:/lib/libc.so.6:calloc", "uprobe:/lib/libc.so.6:malloc"));
   EXPECT_THAT(list("t:sched_sw*"), ElementsAre("tracepoint:sched:sched_switch"));
   EXPECT_THAT(list("sched_switch"), ElementsAre("rawtracepoint:vmlinux:sched_switch", "tracepoint:sched:sched_switch"));
-  EXPECT_THAT(list("vfs_*"), ElementsAre("fentry:vmlinux:vfs_read", "kprobe:vfs_read"));
+  EXPECT_THAT(list("vfs_*"), ElementsAre("fentry:vmlinux:vfs_read", "fmod_ret:vmlinux:vfs_read", "kprobe:vfs_read"));
   EXPECT_THAT(list("interval:*,i:s:*"), ElementsAre("interval:hz:", "interval:ms:", "interval:s:", "interval:us:"));
   EXPECT_THAT(list("nosuch*"), ElementsAre());
   EXPECT_THAT(list("nosuch:*"), ElementsAre());
