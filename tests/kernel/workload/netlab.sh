@@ -1,5 +1,6 @@
 # Sourced by cases: a network of their own. The interfaces awl0 (10.77.0.1, 10.88.0.1) and awl2 are here, their other ends awl1 (10.77.0.2, 10.88.0.2)
 # and awl3 in the network namespace awl-lab; all go when the case ends. `there COMMAND` runs a command in that namespace; $THERE is the same as text.
+# `receiving` waits for `packets receive`.
 set -e
 ip netns del awl-lab 2>/dev/null || true
 ip link del awl0 2>/dev/null || true
@@ -24,4 +25,5 @@ ip neighbour replace 10.77.0.2 lladdr "$(ip netns exec awl-lab cat /sys/class/ne
 for address in 10.77.0.1 10.88.0.1; do ip -n awl-lab neighbour replace $address lladdr "$(cat /sys/class/net/awl0/address)" dev awl1; done
 THERE="$(command -v nsenter) --net=/run/netns/awl-lab"
 there() { $THERE "$@"; }
+receiving() { for _ in $(seq 400); do [ ! -e .receiving ] || return 0; sleep 0.05; done; } # waits until `packets receive` is ready
 set +e

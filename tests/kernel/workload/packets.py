@@ -9,6 +9,7 @@
 """
 import collections
 import errno
+import pathlib
 import socket
 import struct
 import sys
@@ -81,6 +82,7 @@ def datagrams(source, address, port, count, size):
 def receive(address, port, seconds, count):
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind((address, int(port)))
+    pathlib.Path(".receiving").touch()  # see `receiving` in netlab.sh
     until, seen = time.monotonic() + float(seconds), collections.Counter()
     sizes = collections.Counter()
     while seen.total() < int(count) and (left := until - time.monotonic()) > 0:
