@@ -4,7 +4,8 @@
 usage: runner.py --build DIR --machine NAME [--results FILE] [--filter TEXT] [--slow FACTOR] [--alone]
 
 Each result is one line of JSON in FILE: {"case", "machine", "result": started|pass|fail|skip, "reason", "seconds"}. Cases that have a
-result there are not run again, so a run that was cut off goes on where it was. --alone: nobody else uses BPF on this
+result there are not run again, so a run that was cut off goes on where it was. A case that fails is run once more at the end, when nothing of the others
+is under way any more; its last result counts, and that it took two tries is said. --alone: nobody else uses BPF on this
 machine, so programs left behind by a case are seen. --filter: cases with TEXT in MACHINE/FILE/NAME.
 """
 import argparse
@@ -261,7 +262,16 @@ def main():
             out.flush()
             os.fsync(out.fileno())
 
-    failed = 0
+    def run(case):
+        record(case, "started")
+        start = time.monotonic()
+        result, reason = run_case(case, options)
+        record(case, result, reason, time.monotonic() - start)
+        if result == "fail" or not out:
+            print(f"{result.upper()} {options.machine}/{case.id} ({time.monotonic() - start:.2f} s){': ' + reason if reason else ''}", flush=True)
+        return result
+
+    failed = []
     for case in all_cases:
         entries = known.get(case.id, [])
         if any(e["result"] != "started" for e in entries):
@@ -269,14 +279,13 @@ def main():
         if len(entries) >= 2:
             record(case, "fail", "the machine died twice while this case ran")
             continue
-        record(case, "started")
-        start = time.monotonic()
-        result, reason = run_case(case, options)
-        record(case, result, reason, time.monotonic() - start)
-        failed += result == "fail"
-        if result == "fail" or not out:
-            print(f"{result.upper()} {options.machine}/{case.id} ({time.monotonic() - start:.2f} s){': ' + reason if reason else ''}", flush=True)
-    return 1 if failed else 0
+        if run(case) == "fail":
+            failed.append(case)
+    still = [case for case in failed if run(case) == "fail"]
+    for case in failed:
+        if case not in still:
+            print(f"AGAIN {options.machine}/{case.id}: passed at the second try", flush=True)
+    return 1 if still else 0
 
 
 if __name__ == "__main__":
