@@ -63,14 +63,16 @@ void PacketLowering::part(Value to, Value offset, uint32_t limit) {
   Value left = emit.opaque(emit.choose(inside, [&] { return emit.binary(Op::sub, all, offset); }, [&] { return emit.imm(0); }));
   Value size = emit.choose(emit.compare(Compare::ult, left, emit.imm(limit)), [&] { return left; }, [&] { return emit.imm(limit); });
   emit.store(to, emit.resize(size, 32, false));
-  emit.branch(emit.compare(Compare::ne, size, emit.imm(0)), [&] {
-    Value bytes = emit.offset(to, uint64_t{4});
+  // Kernels before 6.8 learn nothing from `size != 0`; from a comparison of one less they do.
+  Value less = emit.opaque(emit.binary(Op::sub, size, emit.imm(1)));
+  emit.branch(emit.compare(Compare::ult, less, emit.imm(limit)), [&] {
+    Value bytes = emit.offset(to, uint64_t{4}), some = emit.binary(Op::add, less, emit.imm(1));
     if (source_.length) {
-      Value failed = emit.helper(BPF_FUNC_skb_load_bytes, {emit.context(), offset, bytes, size});
+      Value failed = emit.helper(BPF_FUNC_skb_load_bytes, {emit.context(), offset, bytes, some});
       emit.branch(emit.compare(Compare::ne, failed, emit.imm(0)), [&] { emit.store(to, emit.imm(0, 32)); });
     } else {
       Value from = emit.offset(data_, emit.binary(Op::bit_and, emit.opaque(offset), emit.imm(longest)));
-      emit.helper(BPF_FUNC_probe_read_kernel, {bytes, size, from});
+      emit.helper(BPF_FUNC_probe_read_kernel, {bytes, some, from});
     }
   });
 }

@@ -88,6 +88,22 @@ def kprobes_call(helper, reason):
 OVERRIDE_RETURN, PROBE_WRITE_USER = 58, 36
 
 
+def loads(*instructions):
+    """Whether a socket filter of (code, registers, offset, number) loads."""
+    code = b"".join(struct.pack("<BBhi", *i) for i in instructions)
+    code, license_name = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL")
+    attributes = ctypes.create_string_buffer(struct.pack("<2I2Q", 1, len(instructions), ctypes.addressof(code), ctypes.addressof(license_name)), 128)
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(321, 5, attributes, len(attributes))
+    if descriptor >= 0:
+        os.close(descriptor)
+    return descriptor >= 0
+
+
+def atomic_exchange():
+    """r0 = 0; *(u64 *)(r10 - 8) = 0; r0 = xchg(r10 - 8, r0); exit"""
+    return loads((0xB7, 0, 0, 0), (0x7A, 10, -8, 0), (0xDB, 10, -8, 0xE1), (0xB7, 0, 0, 0), (0x95, 0, 0, 0))
+
+
 def can_make_veth():
     made = subprocess.run(["ip", "link", "add", "awl-try0", "type", "veth", "peer", "name", "awl-try1"], stderr=subprocess.DEVNULL, check=False)
     if made.returncode == 0:
@@ -107,6 +123,7 @@ def security_module_bpf():
 
 
 FEATURES = {
+    "atomic_exchange": lambda: None if atomic_exchange() else "the kernel has no atomic exchange, and nothing but awl puts something in its place",
     "override": lambda: kprobes_call(OVERRIDE_RETURN, "the kernel was built without overriding functions"),
     "no_override": lambda: None if FEATURES["override"]() else "the kernel can override functions",
     "write_user": lambda: kprobes_call(PROBE_WRITE_USER, "the kernel does not let programs write to processes"),
