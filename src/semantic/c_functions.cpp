@@ -10,6 +10,7 @@
 #include "base/diag/statements.h"
 #include "base/memory_file.h"
 #include "builtins/builtin.h"
+#include "probes/btf_lookup.h"
 
 namespace awl {
 namespace {
@@ -32,20 +33,12 @@ std::vector<std::string> command_line(const Unit& unit, const std::string& path)
   return words;
 }
 
-uint32_t skip_modifiers(const btf* types, uint32_t id) {
-  for (unsigned i = 0; i < 32; ++i) {
-    const btf_type* t = id ? btf__type_by_id(types, id) : nullptr;
-    if (!t || !(btf_is_mod(t) || btf_is_typedef(t) || btf_is_type_tag(t))) return t ? id : 0;
-    id = t->type;
-  }
-  return 0;
-}
-
 // Null: the language cannot give or take such a value.
 Type type_of(Unit& unit, const btf* types, uint32_t id, unsigned depth = 0) {
   id = skip_modifiers(types, id);
   if (id == 0) return unit.types.none();
   const btf_type* t = btf__type_by_id(types, id);
+  if (!t) return nullptr;
   const char* name = btf__name_by_offset(types, t->name_off);
   switch (btf_kind(t)) {
     case BTF_KIND_INT:
