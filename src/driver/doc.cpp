@@ -72,12 +72,13 @@ DocFamily family_of(const LibraryFile& file) {
 
 std::string in_roff(std::string_view text) {
   std::string out;
-  if (text.starts_with('.') || text.starts_with('\'')) out += "\\&";
+  bool line_starts = true;
   for (char c : text) {
+    if (line_starts && (c == '.' || c == '\'')) out += "\\&";  // else it would be a request
     if (c == '\\') out += "\\e";
     else if (c == '-') out += "\\-";
-    else if (c == '\n') out += text[&c - text.data() + 1] == '.' ? "\n\\&" : "\n";
     else out += c;
+    line_starts = c == '\n';
   }
   return out;
 }
