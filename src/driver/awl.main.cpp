@@ -109,6 +109,7 @@ int main(int argc, char** argv) {
       OrEnded<artifact::Bytes> object = object_of(*options, *host);
       return object ? 0 : object.error().status;
     }
+    case Command::bench_compiler: return bench_compiler(*options, *host);
     case Command::run: return run_program(*options, *host);
   }
   return 0;

@@ -113,10 +113,12 @@ Result<> take_mode(std::string_view mode, Options& options) {
     options.command = Command::compile;
   else if (mode == "format")
     options.command = Command::fmt;
+  else if (mode == "compiler-bench")
+    options.command = Command::bench_compiler;
   else if (mode == "test" || mode == "bench") {
     AWL_CHECK(take_run_option(mode == "test" ? option_test : option_bench, nullptr, options.run));
   } else
-    return fail(0, "USAGE: --mode can only be 'codegen', 'bench', 'test' or 'format'.");
+    return fail(0, "USAGE: --mode can only be 'codegen', 'compiler-bench', 'bench', 'test' or 'format'.");
   return {};
 }
 
@@ -218,6 +220,13 @@ Result<Options> read_options(int argc, char** argv, bool& show_usage) {
   if (options.man && options.command != Command::doc) return fail_text(0, "USAGE: --man belongs to `awl doc --man`");
   finish(options);
   return options;
+}
+
+std::vector<std::string_view> option_names() {
+  std::vector<std::string_view> names;
+  for (const option& row : long_options)
+    if (row.name) names.emplace_back(row.name);
+  return names;
 }
 
 }  // namespace awl

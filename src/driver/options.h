@@ -10,7 +10,7 @@
 
 namespace awl {
 
-enum class Command { run, list, build, inspect, check, compile, fmt, doc, info, help, version };
+enum class Command { run, list, build, inspect, check, compile, bench_compiler, fmt, doc, info, help, version };
 
 struct Options {
   Command command = Command::run;
@@ -32,5 +32,8 @@ struct Options {
 Result<Options> read_options(int argc, char** argv, bool& show_usage);
 
 extern const std::string_view usage_text;
+
+// The long names of all options, without dashes, in no order.
+std::vector<std::string_view> option_names();
 
 }  // namespace awl

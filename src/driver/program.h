@@ -34,6 +34,9 @@ int check_programs(Options& options, Host& host);
 int format_programs(Options& options, Host& host);
 // `awl doc`.
 int print_documentation(const Options& options);
+// `--mode compiler-bench`: compiles again and again, and prints how long each stage took: its name, turns, nanoseconds in all, average and
+// standard deviation.
+int bench_compiler(Options& options, Host& host);
 // `awl --info`.
 int print_info(Host& host);
 

@@ -36,6 +36,10 @@ OPTIONS:
         --traceable-functions FILE
                             functions that can be traced, a `symbol` or `symbol [module]` a line
         --no-feature LIST   do without kernel features: kprobe_multi,kprobe_session,uprobe_multi
+        --debuginfo DIR     more folders where separate debug files are looked for, separated by colons (repeatable)
+        --dwarf-pid PID     a further process whose stacks dw_ustack unwinds (repeatable)
+        --usdt-file-activation
+                            accepted: semaphores of USDT probes are always raised through the file
         --btf FILE          kernel types from a file instead of the running kernel
     -I DIR                  search here for C headers (repeatable)
         --include FILE      as if #include <FILE> came first (repeatable)
@@ -48,7 +52,7 @@ FOR DEVELOPERS:
         --emit-elf FILE     write the BPF object
         --emit-llvm FILE    write FILE.original.ll and FILE.optimized.ll
         --verify-llvm-ir    check the generated IR
-        --mode MODE         codegen: compile only; format, test, bench: as --fmt, --test, --bench
+        --mode MODE         codegen: compile only; compiler-bench: time of each stage; format, test, bench: as --fmt, --test, --bench
         --fmt               print the program in its usual form, as awl fmt
 
 ENVIRONMENT:

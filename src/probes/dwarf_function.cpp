@@ -156,12 +156,11 @@ std::vector<uint32_t> recorded_registers(Dwarf_Die& parameter, uint64_t address)
   if (!dwarf_attr(&parameter, DW_AT_location, &a) || dwarf_getlocation_addr(&a, address, &operations, &count, 1) != 1 || count == 0)
     return {};
   std::vector<uint32_t> out;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; i += 2) {  // a register, and how much of it where there are pieces
     const auto found = register_of(operations[i]);
     if (!found) return {};
     out.push_back(*found);
     if (i + 1 < count && (operations[i + 1].atom != DW_OP_piece || (i + 2 < count && operations[i + 1].number != 8))) return {};
-    ++i;
   }
   return out.size() <= 2 ? out : std::vector<uint32_t>{};
 }

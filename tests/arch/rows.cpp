@@ -9,6 +9,7 @@
 #include "builtins/builtin.h"
 #include "driver/compile.h"
 #include "driver/doc.h"
+#include "driver/options.h"
 #include "probes/host.h"
 #include "probes/provider.h"
 
@@ -48,6 +49,19 @@ std::string compile_example(std::string_view example, Host& host) {
   Result<artifact::Bytes> bytes = compile(sources, sources.add("example", std::string(example)), options, host, diagnostics);
   if (diagnostics.has_errors()) return render(diagnostics, {});
   return bytes ? "" : bytes.error().text();
+}
+
+TEST(Rows, OptionsAreInTheUsageAndInTheManual) {
+  std::ostringstream text;
+  text << std::ifstream(AWL_TESTS "/../man/awl.8").rdbuf();
+  std::string manual = text.str();
+  std::erase(manual, '\\');  // dashes are written \-
+  ASSERT_FALSE(manual.empty());
+  for (std::string_view name : option_names()) {
+    std::string option = fmt::format("--{}", name);
+    EXPECT_TRUE(usage_text.contains(option)) << option;
+    EXPECT_TRUE(manual.contains(option)) << option;
+  }
 }
 
 TEST(Rows, Builtins) {
