@@ -13,6 +13,7 @@
 
 #include "artifact/artifact.h"
 #include "artifact/validate.h"
+#include "base/fd.h"
 
 namespace awl::artifact {
 namespace {
@@ -110,13 +111,6 @@ Result<> check_names(const Contents& contents, const Meta& meta) {
   return check_variable(contents, params_symbol, params);
 }
 
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
-
 }  // namespace
 
 Result<Artifact> open(Bytes object) {
@@ -133,10 +127,10 @@ Result<Artifact> open(Bytes object) {
 
 Result<Artifact> open_file(const std::string& path) {
   // Not blocking: opening a FIFO must not wait for a writer.
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) return fail(errno, "cannot open '{}'", path);
+  const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (!file) return fail(errno, "cannot open '{}'", path);
   struct stat status{};
-  if (fstat(file.fd, &status) != 0) return fail(errno, "cannot look at '{}'", path);
+  if (fstat(file.get(), &status) != 0) return fail(errno, "cannot look at '{}'", path);
   if (!S_ISREG(status.st_mode))
     return fail_text(0, fmt::format("cannot open '{}': it is not a regular file", path),
                      "make an object with `awl build SCRIPT -o OBJECT`");
@@ -146,7 +140,7 @@ Result<Artifact> open_file(const std::string& path) {
   Bytes object(static_cast<size_t>(status.st_size));
   size_t have = 0;
   while (have < object.size()) {
-    const ssize_t n = read(file.fd, object.data() + have, object.size() - have);
+    const ssize_t n = read(file.get(), object.data() + have, object.size() - have);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(errno, "cannot read '{}'", path);
     if (n == 0) break;

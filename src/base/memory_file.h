@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace awl {
@@ -13,17 +14,13 @@ class MemoryFile {
  public:
   // `name` shows up in messages of the kernel only.
   static Result<MemoryFile> create(const char* name, std::span<const uint8_t> content = {});
-  MemoryFile(MemoryFile&& other) noexcept;
-  MemoryFile& operator=(MemoryFile&&) = delete;
-  ~MemoryFile();
-
   // A path under which this process can open it.
   std::string path() const;
   Result<std::vector<uint8_t>> read() const;
 
  private:
-  explicit MemoryFile(int fd) : fd_(fd) {}
-  int fd_ = -1;
+  explicit MemoryFile(Fd file) : file_(std::move(file)) {}
+  Fd file_;
 };
 
 }  // namespace awl

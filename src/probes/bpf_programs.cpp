@@ -5,17 +5,11 @@
 
 #include <cerrno>
 
+#include "base/fd.h"
 #include "probes/linux_host.h"
 
 namespace awl {
 namespace {
-
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
 
 // Adds the functions of one program. One without type information has none.
 void add_functions(uint32_t id, int program, std::vector<BpfFunction>& functions) {
@@ -52,9 +46,9 @@ Result<std::vector<BpfFunction>> LinuxHost::bpf_functions() {
   std::vector<BpfFunction> functions;
   uint32_t id = 0;
   while (bpf_prog_get_next_id(id, &id) == 0) {
-    const Descriptor program{bpf_prog_get_fd_by_id(id)};
+    const Fd program{bpf_prog_get_fd_by_id(id)};
     // It may be gone by now.
-    if (program.fd >= 0) add_functions(id, program.fd, functions);
+    if (program) add_functions(id, program.get(), functions);
   }
   if (errno != ENOENT) return fail(errno, "cannot list the loaded BPF programs");
   return functions;

@@ -2,6 +2,7 @@
 // Small questions to BTF that libbpf has no function for.
 #include <bpf/btf.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,12 @@
 #include "probes/provider.h"
 
 namespace awl {
+
+// Types that this program has read itself.
+struct BtfFree {
+  void operator()(btf* types) const { btf__free(types); }
+};
+using BtfPtr = std::unique_ptr<btf, BtfFree>;
 
 // A type id without typedefs, const, volatile, restrict and type tags.
 uint32_t skip_modifiers(const btf* types, uint32_t id);

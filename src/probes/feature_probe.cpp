@@ -9,17 +9,11 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/fd.h"
 #include "probes/linux_host.h"
 
 namespace awl {
 namespace {
-
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
 
 constexpr bpf_insn move_imm(uint8_t reg, int32_t value) {
   return {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = reg, .src_reg = 0, .off = 0, .imm = value};
@@ -38,27 +32,27 @@ int load_empty(bpf_attach_type attach) {
 
 // Attaches to a function that every kernel has.
 bool has_kprobe_multi() {
-  const Descriptor program{load_empty(BPF_TRACE_KPROBE_MULTI)};
-  if (program.fd < 0) return false;
+  const Fd program{load_empty(BPF_TRACE_KPROBE_MULTI)};
+  if (!program) return false;
   const char* symbol = "vfs_read";
   LIBBPF_OPTS(bpf_link_create_opts, options);
   options.kprobe_multi.syms = &symbol;
   options.kprobe_multi.cnt = 1;
-  const Descriptor link{bpf_link_create(program.fd, 0, BPF_TRACE_KPROBE_MULTI, &options)};
-  return link.fd >= 0;
+  const Fd link{bpf_link_create(program.get(), 0, BPF_TRACE_KPROBE_MULTI, &options)};
+  return static_cast<bool>(link);
 }
 
 bool has_uprobe_multi() {
-  const Descriptor program{load_empty(BPF_TRACE_UPROBE_MULTI)};
-  if (program.fd < 0) return false;
+  const Fd program{load_empty(BPF_TRACE_UPROBE_MULTI)};
+  if (!program) return false;
   // "/" is no regular file: EBADF from kernels that get as far as looking at it, EINVAL from those that do not know the link.
   const unsigned long offset = 0;
   LIBBPF_OPTS(bpf_link_create_opts, options);
   options.uprobe_multi.path = "/";
   options.uprobe_multi.offsets = &offset;
   options.uprobe_multi.cnt = 1;
-  const Descriptor link{bpf_link_create(program.fd, -1, BPF_TRACE_UPROBE_MULTI, &options)};
-  return link.fd < 0 && errno == EBADF;
+  const Fd link{bpf_link_create(program.get(), -1, BPF_TRACE_UPROBE_MULTI, &options)};
+  return !link && errno == EBADF;
 }
 
 // r0 = atomic_fetch_add(stack slot, 1)
@@ -70,14 +64,14 @@ bool has_atomic_fetch() {
       move_imm(BPF_REG_0, 0),
       leave(),
   };
-  const Descriptor program{load(BPF_PROG_TYPE_SOCKET_FILTER, bpf_attach_type{}, code)};
-  return program.fd >= 0;
+  const Fd program{load(BPF_PROG_TYPE_SOCKET_FILTER, bpf_attach_type{}, code)};
+  return static_cast<bool>(program);
 }
 
 // Hash map keys of more than the 512 bytes of a program's stack.
 bool has_large_keys() {
-  const Descriptor map{bpf_map_create(BPF_MAP_TYPE_HASH, "awl_feature", 1024, 8, 1, nullptr)};
-  return map.fd >= 0;
+  const Fd map{bpf_map_create(BPF_MAP_TYPE_HASH, "awl_feature", 1024, 8, 1, nullptr)};
+  return static_cast<bool>(map);
 }
 
 // { bpf_iter_num it; bpf_iter_num_new(&it, 0, 0); bpf_iter_num_destroy(&it); } with the functions as this kernel's BTF numbers them.
@@ -94,8 +88,8 @@ bool has_iterators() {
       move(BPF_REG_1, BPF_REG_10), iterator_address, move_imm(BPF_REG_2, 0), move_imm(BPF_REG_3, 0), call(make),
       move(BPF_REG_1, BPF_REG_10), iterator_address, call(destroy), move_imm(BPF_REG_0, 0), leave(),
   };
-  const Descriptor program{load(BPF_PROG_TYPE_KPROBE, bpf_attach_type{}, code)};
-  return program.fd >= 0;
+  const Fd program{load(BPF_PROG_TYPE_KPROBE, bpf_attach_type{}, code)};
+  return static_cast<bool>(program);
 }
 
 bool has_kernel_function(const char* name) {
@@ -110,10 +104,10 @@ bool has_helper(bpf_prog_type type, bpf_func_id helper) {
   const bpf_insn code[] = {{.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = static_cast<int32_t>(helper)}, move_imm(BPF_REG_0, 0), leave()};
   char log[4096] = "";
   LIBBPF_OPTS(bpf_prog_load_opts, options, .log_level = 1, .log_size = sizeof log, .log_buf = log);
-  const Descriptor program{bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options)};
+  const Fd program{bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options)};
   const std::string_view said = log;
   const auto says = [&](std::string_view text) { return said.find(text) != std::string_view::npos; };
-  return program.fd >= 0 || (!said.empty() && !says("invalid func ") && !says("unknown func ") && !says("cannot use helper"));
+  return program || (!said.empty() && !says("invalid func ") && !says("unknown func ") && !says("cannot use helper"));
 }
 
 // Loads a program for the entry of a function that every kernel has.
@@ -125,11 +119,11 @@ bool has_fentry() {
   if (function < 0) return false;
   const bpf_insn code[] = {move_imm(BPF_REG_0, 0), leave()};
   LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY, .attach_btf_id = static_cast<uint32_t>(function));
-  const Descriptor program{bpf_prog_load(BPF_PROG_TYPE_TRACING, "awl_feature", "GPL", code, std::size(code), &options)};
-  if (program.fd < 0) return false;
+  const Fd program{bpf_prog_load(BPF_PROG_TYPE_TRACING, "awl_feature", "GPL", code, std::size(code), &options)};
+  if (!program) return false;
   // Kernels without ftrace refuse it here.
-  const Descriptor link{bpf_raw_tracepoint_open(nullptr, program.fd)};
-  return link.fd >= 0;
+  const Fd link{bpf_raw_tracepoint_open(nullptr, program.get())};
+  return static_cast<bool>(link);
 }
 
 // *(u64 *)bpf_rdonly_cast(anything, struct list_head)
@@ -145,8 +139,8 @@ bool has_typed_pointers(const btf* types) {
       move_imm(BPF_REG_0, 0),
       leave(),
   };
-  const Descriptor program{load(BPF_PROG_TYPE_KPROBE, bpf_attach_type{}, code)};
-  return program.fd >= 0;
+  const Fd program{load(BPF_PROG_TYPE_KPROBE, bpf_attach_type{}, code)};
+  return static_cast<bool>(program);
 }
 
 }  // namespace
@@ -163,9 +157,9 @@ bool probe_call(int function, int tracepoint_typedef, const std::string& section
     options.expected_attach_type = BPF_TRACE_RAW_TP;
     options.attach_btf_id = static_cast<__u32>(tracepoint_typedef);
   }
-  const Descriptor program{known ? bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options) : -1};
+  const Fd program{known ? bpf_prog_load(type, "awl_feature", "GPL", code, std::size(code), &options) : -1};
   libbpf_set_print(print);
-  if (program.fd >= 0) return true;
+  if (program) return true;
   // No arguments are given, so every call is refused: what counts is whether for being one.
   const std::string_view said = log;
   const auto says = [&](std::string_view text) { return said.find(text) != std::string_view::npos; };

@@ -12,17 +12,11 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/fd.h"
 #include "probes/linux_host.h"
 
 namespace awl {
 namespace {
-
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
 
 constexpr std::string_view no_btf_hint = "the kernel needs CONFIG_DEBUG_INFO_BTF=y, or give a BTF file with --btf FILE";
 
@@ -47,17 +41,15 @@ std::string_view next_word(std::string_view& text) {
 
 }  // namespace
 
-void BtfFree::operator()(btf* types) const { btf__free(types); }
-
 Result<std::string> LinuxHost::read_file(const std::string& path, size_t limit) {
-  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) return fail(errno, "cannot open '{}'", path);
+  const Fd file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) return fail(errno, "cannot open '{}'", path);
   std::string text;
   size_t have = 0;
   for (;;) {
     // Files of /proc and tracefs say 0 bytes, so their size is found by reading.
     text.resize(std::max<size_t>(text.size(), have + std::max<size_t>(have, 4096)));
-    const ssize_t n = read(file.fd, text.data() + have, text.size() - have);
+    const ssize_t n = read(file.get(), text.data() + have, text.size() - have);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(errno, "cannot read '{}'", path);
     if (n == 0) break;
@@ -102,11 +94,11 @@ namespace {
 
 // Reading the file takes a system call for each page; since Linux 6.16 it can be mapped. Null where that is not so.
 BtfPtr map_kernel_btf() {
-  const Descriptor file{open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC)};
+  const Fd file{open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC)};
   struct stat status{};
-  if (file.fd < 0 || fstat(file.fd, &status) != 0 || status.st_size <= 0) return nullptr;
+  if (!file || fstat(file.get(), &status) != 0 || status.st_size <= 0) return nullptr;
   const auto size = static_cast<size_t>(status.st_size);
-  void* bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  void* bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (bytes == MAP_FAILED) return nullptr;
   BtfPtr types(btf__new(bytes, static_cast<__u32>(size)));  // copies
   munmap(bytes, size);

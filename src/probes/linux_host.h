@@ -4,14 +4,10 @@
 #include <map>
 #include <memory>
 
+#include "probes/btf_lookup.h"
 #include "probes/host.h"
 
 namespace awl {
-
-struct BtfFree {
-  void operator()(btf* types) const;
-};
-using BtfPtr = std::unique_ptr<btf, BtfFree>;
 
 // What of an ELF file attaching needs. Loadable segments translate addresses to places in the file.
 struct ElfFacts {

@@ -390,10 +390,6 @@ SharedMemory::~SharedMemory() {
   if (address_) munmap(address_, size_);
 }
 
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
-
 Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const SessionOptions& options, Messages& messages, bool& nothing) {
   const Meta& meta = artifact.meta;
   nothing = false;

@@ -7,29 +7,12 @@
 #include <vector>
 
 #include "artifact/artifact.h"
+#include "base/fd.h"
 #include "probes/provider.h"
 #include "runtime/messages.h"
 #include "runtime/session.h"
 
 namespace awl {
-
-// An owned file descriptor.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd();
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 // One program of the artifact on this machine.
 struct LoadedProgram {

@@ -20,11 +20,6 @@ constexpr size_t most_parameters = 5;
 // Newest first: what the code of the script itself is made with, then what a distribution may have.
 constexpr std::string_view compilers[] = {"clang-19", "clang", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14"};
 
-struct BtfFree {
-  void operator()(btf* types) const { btf__free(types); }
-};
-using BtfPtr = std::unique_ptr<btf, BtfFree>;
-
 std::vector<std::string> command_line(const Unit& unit, const std::string& path) {
   // Hidden functions are followed by the verifier at each call with what it knows of the arguments.
   std::vector<std::string> words = {"", "--target=bpf", "-mcpu=v3", "-O2", "-g", "-fvisibility=hidden", "-D__TARGET_ARCH_x86"};
