@@ -194,7 +194,7 @@ class Formatter {
 
   // ---- statements ----
 
-  // { statements value }; `end` is behind the closing brace in the source; `gives`: the last statement, a compound one, may give the block's
+  // { statements value }; `end` is behind the closing brace in the source; `gives`: without a value, the last statement, a compound one, may give the block's
   // value. Leaves the line open.
   void braces(const std::vector<StmtPtr>& statements, const Expr* value, uint32_t end, bool gives = false) {
     out_ += "{";
@@ -205,7 +205,7 @@ class Formatter {
     }
     out_ += "\n";
     ++depth_;
-    for (const StmtPtr& s : statements) statement(*s, gives && s == statements.back());
+    for (const StmtPtr& s : statements) statement(*s, gives && !value && s == statements.back());
     if (value) {
       before(value->span.begin);
       indent();

@@ -76,7 +76,10 @@ TEST(Format, Spellings) {
             "f(typeof($x), typeof(uint8*), offsetof(struct s, a.b), (typeof($x)*)1, typeinfo(1), true);");
 }
 
-TEST(Format, BlockExpressions) { EXPECT_EQ(statement("$a={let $b=1;$b+1}"), "$a = {\n    let $b = 1;\n    $b + 1\n  };"); }
+TEST(Format, BlockExpressions) {
+  EXPECT_EQ(statement("$a={let $b=1;$b+1}"), "$a = {\n    let $b = 1;\n    $b + 1\n  };");
+  EXPECT_EQ(statement("f({g();2})"), "f({\n    g();\n    2\n  });");
+}
 
 TEST(Format, BranchesThatGiveAValue) {
   EXPECT_EQ(statement("$a=if $b {1} else if $c {2;3} else {4}"), "$a = if $b {\n    1\n  } else if $c {\n    2;\n    3\n  } else {\n    4\n  };");
