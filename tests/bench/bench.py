@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """Measures awl beside bpftrace and hand-written C in the same run: a table on the screen, build/bench.json.
 
-usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|dump|packet|compile|attach|list]      (`./dev bench`)
+usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|dump|packet|compile]      (`./dev bench`)
 
 Runs alternate between the tools, so that what else the machine does hits all of them; the median of the runs is shown.
   startup  wall time and peak resident memory of a whole run
   event    per event: nanoseconds as the kernel counts them (kernel.bpf_stats_enabled), and instructions of the loaded program
   compile  time to compile programs of growing size, nothing of them run
   packet   nanoseconds a packet by BPF_PROG_TEST_RUN, awl beside C (packets.py)
-  attach   whole runs that attach to one or many kernel functions and end at once; in a guest too (tests/vm), where there are kprobes
-  list     listing all probes of a kind, and with their arguments
   print    a million events, each printed with three values to a file: lines a second, and the part that was lost
   dump     a map of a million keys: time from the interrupt until all is printed and the process has ended
 """
@@ -60,16 +58,6 @@ DUMP_KEYS = 1_000_000
 DUMP = ("config = { max_map_keys = 1100000 } tracepoint:syscalls:sys_enter_getppid /comm == \"sysloop\"/ { @i++; @m[@i] = @i; }", None)
 PRINT = ('tracepoint:syscalls:sys_enter_getppid { printf("%d %s %d\\n", pid, comm, cpu); }', "print")
 PRINT_EVENTS = 1_000_000
-
-
-KPROBES = pathlib.Path("/sys/bus/event_source/devices/kprobe")
-ATTACH = {
-    "kprobe:vfs_read": "kprobe:vfs_read { @ = count(); } interval:ms:1 { exit(); }",
-    "kprobe:vfs_*": "kprobe:vfs_* { @[probe] = count(); } interval:ms:1 { exit(); }",
-    "kprobe:tcp_*": "kprobe:tcp_* { @[probe] = count(); } interval:ms:1 { exit(); }",
-    "2,000 kprobes and more": "config = { max_probes = 10000; max_bpf_progs = 10000 } kprobe:s*_[c-f]* { @[probe] = count(); } interval:ms:1 { exit(); }",
-}
-LIST = ["tracepoint", "rawtracepoint", "kprobe", "fentry", "iter", "software", "hardware", "interval", "profile"]
 
 
 class Tools:
@@ -169,14 +157,6 @@ def event_cost(tools, tool, program, c_name, folder, calls):
     return nanoseconds / max(events, 1), after[busiest]["bytes_xlated"] // 8
 
 
-def list_once(tools, tool, arguments):
-    """-> (milliseconds, lines) of a listing"""
-    command = {"awl": [tools.build / "awl"], "bpftrace": [tools.peer / "bpftrace"]}[tool]
-    start = time.monotonic()
-    listed = subprocess.run([str(a) for a in command + arguments], capture_output=True, check=False)
-    return 1000 * (time.monotonic() - start), listed.stdout.count(b"\n")
-
-
 def print_speed(tools, tool, folder):
     """-> (lines a second, lost %)"""
     program, c_name = PRINT
@@ -234,7 +214,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--peer", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--only", choices=["startup", "event", "print", "dump", "packet", "compile", "attach", "list"])
+    parser.add_argument("--only", choices=["startup", "event", "print", "dump", "packet", "compile"])
     parser.add_argument("--calls", type=int, default=500_000)
     options = parser.parse_args()
     os.environ["BPFTRACE_MAX_PROBES"] = "2000"  # for the programs of the compile table
@@ -260,16 +240,6 @@ def main():
                 for size in COMPILE_SIZES:
                     medians = compile_times(tools, make(size), max(1, options.runs // 2), folder)
                     row(f"{size} {title}", ["compile ms"], medians, ["{:.0f}"], results)
-        without_c = [name for name in tools.names if name != "C"]
-        if options.only in (None, "attach") and KPROBES.exists():
-            for title, program in ATTACH.items():
-                medians = alternate(tools, options.runs, lambda tool: run_once(tools, tool, program, "", folder), without_c)
-                row(title, ["wall ms", "peak MiB"], medians, ["{:.1f}", "{:.1f}"], results)
-        if options.only in (None, "list"):
-            for kind in LIST:
-                for flag in ("-l", "-lv"):
-                    medians = alternate(tools, options.runs, lambda tool: list_once(tools, tool, [flag, f"{kind}:*"]), without_c)
-                    row(f"{flag} {kind}:*", ["wall ms", "lines"], medians, ["{:.1f}", "{:.0f}"], results)
         if options.only in (None, "print"):
             medians = alternate(tools, max(1, options.runs // 2), lambda tool: print_speed(tools, tool, folder))
             row("printf of three values", ["lines a second", "lost %"], medians, ["{:.0f}", "{:.1f}"], results)

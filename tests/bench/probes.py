@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures how long awl and bpftrace take to attach to many kernel functions and to let go of them, and to list probes.
 
-usage: probes.py list|attach --peer DIR [--awl PROGRAM] [--measure PROGRAM] [--runs N]      (`./dev bench-probes`)
+usage: probes.py list|attach --peer DIR [--awl PROGRAM] [--measure PROGRAM] [--runs N]      (`./dev bench --only WHAT`)
 
   list    wall time of -l and -lv of every kind
   attach  milliseconds from the start to "Attached N probes", and from SIGINT to the end, by pattern; needs a kernel with kprobes
@@ -19,7 +19,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-KINDS = ["tracepoint", "rawtracepoint", "kprobe", "fentry", "uprobe:libc", "software", "hardware", "interval", "iter"]
+KINDS = ["tracepoint", "rawtracepoint", "kprobe", "fentry", "uprobe:libc", "usdt:/lib/x86_64-linux-gnu/libstdc++.so.6", "software", "hardware", "interval", "profile", "iter"]
 TOOLS = ("awl", "bpftrace")
 LONGEST = 120  # seconds; what takes longer is shown as that
 
