@@ -87,8 +87,8 @@ std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::s
   return prototype(types, skip_modifiers(types, pointer->type));
 }
 
-std::vector<std::string> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern) {
-  std::vector<std::string> names;
+std::vector<std::string_view> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern) {
+  std::vector<std::string_view> names;
   const uint32_t end = btf__type_cnt(types);
   for (uint32_t id = first_own(types); id < end; ++id) {
     const btf_type* type = btf__type_by_id(types, id);
@@ -96,7 +96,7 @@ std::vector<std::string> names_of_kind(const btf* types, uint32_t kind, std::str
     std::string_view name = text_at(types, type->name_off);
     if (!name.starts_with(prefix)) continue;
     name.remove_prefix(prefix.size());
-    if (glob_match(pattern, name)) names.emplace_back(name);
+    if (glob_match(pattern, name)) names.push_back(name);
   }
   std::ranges::sort(names);
   names.erase(std::ranges::unique(names).begin(), names.end());

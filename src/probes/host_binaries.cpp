@@ -175,8 +175,9 @@ Result<std::vector<ElfSymbol>> LinuxHost::elf_functions(const std::string& path)
 
 Result<ElfSymbol> LinuxHost::elf_symbol(const std::string& path, const std::string& name) {
   AWL_TRY(facts, elf_facts(path));
-  for (const std::vector<ElfSymbol>* symbols : {&facts->functions, &facts->variables})
-    if (const auto found = std::ranges::find(*symbols, name, &ElfSymbol::name); found != symbols->end()) return *found;
+  const auto function = std::ranges::lower_bound(facts->functions, name, {}, &ElfSymbol::name);
+  if (function != facts->functions.end() && function->name == name) return *function;
+  if (const auto variable = std::ranges::find(facts->variables, name, &ElfSymbol::name); variable != facts->variables.end()) return *variable;
   return fail(ENOENT, "'{}' has no symbol '{}'", path, name);
 }
 

@@ -44,8 +44,8 @@ struct Found {
 std::optional<Found> find_iterator(const std::string& kind, std::span<const NamedBtf> all, Host& host) {
   const std::string type = std::string(context_prefix) + kind, function = std::string(function_prefix) + kind;
   for (const NamedBtf& named : all) {
-    const int id = btf__find_by_name_kind(named.types, type.c_str(), BTF_KIND_STRUCT);
-    if (id > 0 && find_function(named.types, function, host)) return Found{named, static_cast<uint32_t>(id)};
+    const uint32_t id = find_named(named.types, type, BTF_KIND_STRUCT, host);
+    if (id != 0 && find_function(named.types, function, host)) return Found{named, id};
   }
   return std::nullopt;
 }
@@ -69,8 +69,8 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   AWL_TRY(all, find_btf(host, "*"));
   std::vector<std::string> kinds;
   for (const NamedBtf& named : all)
-    for (std::string& kind : names_of_kind(named.types, BTF_KIND_STRUCT, context_prefix, target.parts[0]))
-      if (find_iterator(kind, std::span(&named, 1), host)) kinds.push_back(std::move(kind));
+    for (const std::string_view kind : names_of_kind(named.types, BTF_KIND_STRUCT, context_prefix, target.parts[0]))
+      if (find_iterator(std::string(kind), std::span(&named, 1), host)) kinds.emplace_back(kind);
   std::ranges::sort(kinds);
   kinds.erase(std::ranges::unique(kinds).begin(), kinds.end());
   for (const std::string& kind : kinds) add(kind);

@@ -1,10 +1,13 @@
 #include "probes/list.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 
 #include "base/glob.h"
 #include "base/near_names.h"
 #include "probes/btf_lookup.h"
+#include "probes/parts.h"
 
 namespace awl {
 namespace {
@@ -111,7 +114,10 @@ bool is_return(const Provider& provider) {
   return provider.name == "kretprobe" || provider.name == "fexit" || provider.name == "uretprobe";
 }
 
-Result<> list_item(std::string_view item, Host& host, std::vector<Target>& found) {
+// Targets by the name of their kind.
+using Listed = std::map<std::string_view, std::vector<Target>>;
+
+Result<> list_item(std::string_view item, Host& host, Listed& found) {
   std::vector<std::string> parts;
   for (size_t at = 0; at <= item.size();) {
     const size_t end = std::min(item.find(':', at), item.size());
@@ -128,8 +134,11 @@ Result<> list_item(std::string_view item, Host& host, std::vector<Target>& found
     if (!targets && named) return std::unexpected(std::move(targets).error());
     if (!targets) continue;
     // A word is about names; kinds that have none list what they have whatever is asked.
-    for (Target& target : *targets)
-      if (!word || parts[0] == "*" || (!target.parts.empty() && !target.parts.back().empty() && glob_match(parts[0], target.parts.back()))) found.push_back(std::move(target));
+    if (word && parts[0] != "*")
+      std::erase_if(*targets, [&](const Target& target) { return target.parts.empty() || target.parts.back().empty() || !glob_match(parts[0], target.parts.back()); });
+    std::vector<Target>& all = found[provider->name];
+    if (all.empty()) all = std::move(*targets);
+    else std::ranges::move(*targets, std::back_inserter(all));
   }
   return {};
 }
@@ -157,19 +166,18 @@ std::vector<std::string> describe_arguments(const Target& target, Host& host) {
 }
 
 Result<std::vector<Target>> find_probes(const std::string& search, Host& host) {
-  std::vector<Target> found;
+  Listed found;
   std::string_view rest = search.empty() ? "*" : std::string_view(search);
   while (!rest.empty()) {
     const size_t comma = std::min(rest.find(','), rest.size());
     AWL_CHECK(list_item(rest.substr(0, comma), host, found));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
-  std::vector<std::pair<std::string, size_t>> order;
-  for (size_t i = 0; i < found.size(); ++i) order.emplace_back(found[i].text(), i);
-  std::ranges::sort(order);
-  order.erase(std::ranges::unique(order, {}, [](const auto& entry) -> const std::string& { return entry.first; }).begin(), order.end());
   std::vector<Target> sorted;
-  for (const auto& [text, index] : order) sorted.push_back(std::move(found[index]));
+  for (auto& [kind, targets] : found) {
+    sort_targets(targets);
+    std::ranges::move(targets, std::back_inserter(sorted));
+  }
   return sorted;
 }
 

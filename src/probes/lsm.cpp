@@ -34,7 +34,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
     if (find_function(types, std::string(prefix) + hook, host)) matches.push_back(target);
     return matches;
   }
-  for (const std::string& name : names_of_kind(types, BTF_KIND_FUNC, prefix, hook)) matches.push_back({&lsm_provider, {name}});
+  for (const std::string_view name : names_of_kind(types, BTF_KIND_FUNC, prefix, hook)) matches.push_back({&lsm_provider, {std::string(name)}});
   std::ranges::sort(matches, {}, &Target::parts);
   return matches;
 }

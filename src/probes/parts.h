@@ -29,6 +29,9 @@ Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, s
 // For kinds whose one part is a name of the script's choice.
 std::optional<Target> parse_name(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);
 
+// Puts targets into the order of their texts, each once.
+void sort_targets(std::vector<Target>& targets);
+
 // A match of a target that needs no looking up.
 Result<std::vector<Target>> match_itself(const Target& target, Host& host);
 

@@ -28,8 +28,8 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   std::vector<Target> matches;
   for (const NamedBtf& named : all) {
     if (is_glob(event)) {
-      for (const std::string& name : names_of_kind(named.types, BTF_KIND_TYPEDEF, typedef_prefix, event))
-        matches.push_back({&rawtracepoint_provider, {named.module, name}});
+      for (const std::string_view name : names_of_kind(named.types, BTF_KIND_TYPEDEF, typedef_prefix, event))
+        matches.push_back({&rawtracepoint_provider, {named.module, std::string(name)}});
     } else if (find_function_pointer(named.types, std::string(typedef_prefix) + event, host)) {
       matches.push_back({&rawtracepoint_provider, {named.module, event}});
       if (target.parts.size() == 1) break;

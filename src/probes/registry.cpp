@@ -15,7 +15,7 @@ constexpr const Provider* all[] = {
     &rawtracepoint_provider, &kprobe_provider,    &kretprobe_provider, &fentry_provider,   &fexit_provider,
     &uprobe_provider,        &uretprobe_provider, &software_provider,  &hardware_provider,   &iter_provider,     &self_provider,
     &test_provider,          &bench_provider,
-    &usdt_provider,          &watchpoint_provider,
+    &usdt_provider,          &watchpoint_provider, &asyncwatchpoint_provider,
     &xdp_provider,           &tc_provider,        &lsm_provider,       &fmod_ret_provider,
     &socket_filter_provider, &sk_lookup_provider, &netfilter_provider,
     // cgroups
@@ -130,6 +130,36 @@ Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, s
                                           Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host) {
   if (pattern.parts.size() < least || pattern.parts.size() > most) return std::vector<Target>{};
   return match(pattern, host);
+}
+
+namespace {
+
+// Whether the text of `a` comes before that of `b`.
+bool text_before(const Target& a, const Target& b) {
+  if (a.provider != b.provider) return a.text() < b.text();
+  const size_t common = std::min(a.parts.size(), b.parts.size());
+  for (size_t i = 0; i < common; ++i) {
+    const std::string &x = a.parts[i], &y = b.parts[i];
+    const size_t at = static_cast<size_t>(std::ranges::mismatch(x, y).in1 - x.begin());
+    if (at == x.size() && at == y.size()) continue;
+    // The shorter part is followed by ':' or by the end.
+    const auto next = [at](const Target& target, size_t part) {
+      if (at < target.parts[part].size()) return static_cast<int>(static_cast<unsigned char>(target.parts[part][at]));
+      return part + 1 < target.parts.size() ? int{':'} : -1;
+    };
+    const int left = next(a, i), right = next(b, i);
+    return left != right ? left < right : a.text() < b.text();
+  }
+  return a.parts.size() < b.parts.size();
+}
+
+}  // namespace
+
+void sort_targets(std::vector<Target>& targets) {
+  // What the kernel and files list is mostly in order.
+  if (!std::ranges::is_sorted(targets, text_before)) std::ranges::sort(targets, text_before);
+  const auto same = [](const Target& a, const Target& b) { return a.provider == b.provider && a.parts == b.parts; };
+  targets.erase(std::ranges::unique(targets, same).begin(), targets.end());
 }
 
 Result<std::vector<Target>> match_itself(const Target& target, Host&) { return std::vector{target}; }

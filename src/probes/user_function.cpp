@@ -165,8 +165,7 @@ Result<std::vector<Target>> match_user_function(const Target& target, Host& host
       return fail_text(0, fmt::format("'{}' has no symbols of functions", path), "it was stripped: install its debug package, give --debuginfo, or probe an address: BINARY:0x1234");
     match_symbols(target, path, *symbols, matches);
   }
-  std::ranges::sort(matches, {}, &Target::parts);
-  matches.erase(std::ranges::unique(matches, {}, &Target::parts).begin(), matches.end());
+  sort_targets(matches);
   return matches;
 }
 
@@ -175,9 +174,7 @@ Result<> user_function_arguments(const Target& target, Host& host, Context& cont
   const std::string& place = target.parts.back();
   if (is_address(place) || place.find('+') != std::string::npos)
     return fail_text(0, refused + ": it is not a function's entry", "arguments are known where a function begins: leave out the offset");
-  auto symbols = host.elf_functions(target.parts[0]);
-  if (!symbols) return std::unexpected(std::move(symbols).error().context(refused));
-  const ElfSymbol* symbol = find_symbol(*symbols, place);
+  const auto symbol = host.elf_symbol(target.parts[0], place);
   auto file = host.debug_information(target.parts[0]);
   if (!file) return std::unexpected(std::move(file).error().context(refused));
   auto function = (*file)->function(place, symbol ? std::optional(symbol->address) : std::nullopt);
