@@ -110,7 +110,9 @@ enum class Action : uint8_t {
   printf, print_value, print_map, print_element, clear, zero, exit, time, join, cat, system, errorf, warnf, strftime,
   runtime_error,  // a mistake met at run time: `text`, in which {} stands for the number; payload: i64 number (return code of the helper)
   skboutput, unwatch,
+  watch,  // `text`: Placement::name of the programs to attach; payload: u64 address, u32 process, u32 whether it is stopped and must be continued
 };
+inline constexpr uint32_t watch_payload = 16;
 struct Site {
   Action action = Action::printf;
   std::string text;             // format of printf, time, ...; message of runtime_error

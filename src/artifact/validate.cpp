@@ -148,6 +148,7 @@ Result<> check_site(const Site& site, const Meta& meta, const std::string& place
     return wrong(place, "map {} of {}", site.map, meta.maps.size());
   const bool needs_map = site.action == Action::print_map || site.action == Action::clear || site.action == Action::zero;
   if (needs_map && site.map < 0) return wrong(place, "{} without a map", enum_name(site.action));
+  if (site.action == Action::watch && site.payload != watch_payload) return wrong(place, "watch with a payload of {} bytes", site.payload);
   if (site.action == Action::runtime_error && site.payload != 0 && site.payload < 8)
     return wrong(place, "runtime_error with a payload of {} bytes", site.payload);
   return {};

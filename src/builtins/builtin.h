@@ -37,6 +37,8 @@ class CallCheck {
   virtual std::optional<std::string> probe_name() = 0;
   // An option of the script's own (getopt): what was said of it first, here or elsewhere.
   virtual const artifact::Param& program_option(const artifact::Param& option) = 0;
+  // Whether the script has a watchpoint that watch() knows by a name.
+  virtual bool has_placement(std::string_view name) = 0;
   // Whether the map that argument i names has explicit keys.
   virtual bool keyed_map(size_t i) = 0;
 
@@ -59,6 +61,7 @@ class CallLower {
   virtual const Config& config() = 0;
   virtual const Target& target() = 0;
   virtual const Context& context() = 0;
+  virtual Host& host() = 0;
   size_t count() { return call().args.size(); }
   const ast::Expr& arg(size_t i) { return *call().args.at(i); }
   Type type(size_t i) { return arg(i).type; }

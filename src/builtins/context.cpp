@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/diag/builtins.h"
+#include "base/glob.h"
 #include "builtins/rows.h"
 
 namespace awl {
@@ -27,6 +28,10 @@ void check_positional(CallCheck& c) {
   size_t number = argument_number(c.call().name), available = c.context().positional.size();
   if (available == 0) c.diagnostics().report<Diag::argument_not_here>(c.expr().span, c.call().name);
   else if (number >= available) c.diagnostics().report<Diag::argument_number>(c.expr().span, c.call().name);
+  // Of several targets one only was looked at.
+  if (is_glob(c.target().text())) return;
+  for (const auto& [name, why] : c.context().unreadable)
+    if (name == c.call().name) c.diagnostics().report<Diag::argument_unreadable>(c.expr().span, name, why);
 }
 
 void check_retval(CallCheck& c) {
@@ -130,10 +135,37 @@ struct ProbedPlace {
   uint64_t offset = 0;
 };
 
-std::optional<ProbedPlace> probed_place(const Target& target) {
+// The address of a static probe point that has one place.
+std::optional<uint64_t> static_place(const Target& match, Host& host) {
+  const auto notes = host.usdt_notes(match.parts[0]);
+  std::optional<uint64_t> address;
+  for (const UsdtNote& note : notes ? *notes : std::vector<UsdtNote>()) {
+    if (note.provider != match.parts[1] || note.name != match.parts[2]) continue;
+    if (address) return std::nullopt;
+    address = note.address;
+  }
+  return address;
+}
+
+// Nothing: in several places, or in none. Functions are looked up where the program runs; lines and static probe points stay where they are here.
+std::optional<ProbedPlace> probed_place(const Target& target, const Context& context, Host& host) {
   if (target.parts.size() < 2) return std::nullopt;
-  ProbedPlace place{.file = target.parts[0]};
-  const std::string& text = target.parts.back();
+  ProbedPlace place{.file = target.parts[0].substr(0, target.parts[0].find('@'))};
+  std::string text = target.parts.back();
+  const bool is_static = !context.positional.empty() && std::holds_alternative<UsdtAccess>(context.positional[0]);
+  const bool plain = target.parts.size() == 2 && place.file.size() == target.parts[0].size() && !is_static;
+  if (!plain) {
+    const auto matches = target.provider->match(target, host);
+    if (!matches || matches->size() != 1) return std::nullopt;
+    const Target& match = matches->front();
+    text = match.parts.back();
+    if (is_static) {
+      const auto address = static_place(match, host);
+      if (!address) return std::nullopt;
+      place.offset = *address;
+      return place;
+    }
+  }
   if (auto address = parse_unsigned(text); address) {
     place.offset = *address;
     return place;
@@ -148,7 +180,7 @@ std::string at_file(std::string_view symbol, const std::string& file) { return f
 
 std::optional<ElfSymbol> user_symbol(CallCheck& c) {
   auto name = c.string(0);
-  auto place = probed_place(c.target());
+  auto place = probed_place(c.target(), c.context(), c.host());
   if (!name || !place) return std::nullopt;
   Result<std::string> path = c.host().find_binary(place->file);
   if (!path) return std::nullopt;
@@ -164,20 +196,22 @@ Type uaddr_type(CallCheck& c) {
 
 void check_uaddr(CallCheck& c) {
   if (!c.context().user_pointers || !c.context().registers || !c.context().function)
-    c.diagnostics().report<Diag::only_with_probes>(c.expr().span, "uaddr", "'uprobe', 'uretprobe'", kind_of(c));
+    c.diagnostics().report<Diag::only_with_probes>(c.expr().span, "uaddr", "'uprobe', 'uretprobe' and 'usdt'", kind_of(c));
+  else if (!probed_place(c.target(), c.context(), c.host()))
+    c.diagnostics().report<Diag::probed_place>(c.expr().span, c.target().text()).hint("probe a function by its name, or by its address");
   else if (auto name = c.string(0); name && !user_symbol(c))
     c.diagnostics().report<Diag::no_user_symbol>(c.arg(0).span, c.target().parts.empty() ? "" : c.target().parts[0], *name);
 }
 
 void plan_uaddr(CallCheck& c, PlanCall& plan) {
-  auto place = probed_place(c.target());
+  auto place = probed_place(c.target(), c.context(), c.host());
   if (!place) return;
   plan.param({.kind = ParamKind::user_symbol, .name = at_file(c.string(0).value_or(""), place->file)});
   if (!place->function.empty()) plan.param({.kind = ParamKind::user_symbol, .name = at_file(place->function, place->file)});
 }
 
 Value lower_uaddr(Emit& e, CallLower& c) {
-  ProbedPlace place = *probed_place(c.target());
+  ProbedPlace place = *probed_place(c.target(), c.context(), c.host());
   Value symbol = e.param(c.param(ParamKind::user_symbol, at_file(*literal_string(c.arg(0)), place.file)));
   Value probed = e.imm(place.offset);
   if (!place.function.empty()) probed = e.binary(Op::add, probed, e.param(c.param(ParamKind::user_symbol, at_file(place.function, place.file))));

@@ -42,6 +42,35 @@ void check_override(CallCheck& c) {
   if (!entry) c.diagnostics().report<Diag::override_place>(c.expr().span);
 }
 
+void check_watch(CallCheck& c) {
+  if (auto name = c.string(0); name && !c.has_placement(*name))
+    c.diagnostics().report<Diag::watchpoint_name>(c.arg(0).span, *name).hint(fmt::format("write a probe watchpoint:@{}:LENGTH:MODE", *name));
+}
+
+void plan_watch(CallCheck& c, PlanCall& plan) {
+  artifact::Site& site = plan.site();
+  site.text = c.string(0).value_or("");
+  site.args = {{.name = "", .offset = 0, .type = {{.kind = Kind::integer, .size = 8}}},
+               {.name = "", .offset = 8, .type = {{.kind = Kind::integer, .size = 4}}},
+               {.name = "", .offset = 12, .type = {{.kind = Kind::integer, .size = 4}}}};
+  site.payload = artifact::watch_payload;
+  plan.param({.kind = artifact::ParamKind::pid_namespace_dev});
+  plan.param({.kind = artifact::ParamKind::pid_namespace_ino});
+}
+
+// The process is stopped before the event can be seen, and only if there is one: whoever handles it lets the process go on.
+Value lower_watch(Emit& e, CallLower& c, bool stop) {
+  constexpr uint64_t stop_signal = 19;  // SIGSTOP
+  Value address = c.value64(1), process = namespaced_id(e, c, false);
+  c.send_event([&](Value payload) {
+    e.store(payload, address);
+    e.store(payload, process, 8);
+    e.store(payload, e.imm(stop, 32), 12);
+    if (stop) e.helper(BPF_FUNC_send_signal, {e.imm(stop_signal, 32)});
+  });
+  return {};
+}
+
 constexpr uint64_t most_written = 4096;
 
 // The source is copied to the program's own memory first: the helper takes no other.
@@ -115,6 +144,25 @@ const Builtin rows[] = {
            c.send_event([&](Value payload) { e.store(payload, address); });
            return Value{};
          }},
+    {.name = "watch",
+     .signature = "watch(literal string name, pointer|int address)",
+     .doc = "Sets the watchpoints of a name (watchpoint:@NAME:LENGTH:MODE) on an address of the current process, in all its threads, when the event is handled. "
+            "The process goes on meanwhile: what it does within the first milliseconds may be missed.",
+     .example = "uretprobe:libc:malloc { watch(\"block\", retval) } watchpoint:@block:8:w { @[ustack(3)] = count(); }",
+     .flags = BuiltinFlag::async | BuiltinFlag::no_value | BuiltinFlag::task,
+     .action = artifact::Action::watch,
+     .check = check_watch,
+     .plan = plan_watch,
+     .lower = [](Emit& e, CallLower& c) { return lower_watch(e, c, false); }},
+    {.name = "watch_stopped",
+     .signature = "watch_stopped(literal string name, pointer|int address)",
+     .doc = "As watch(), and stops the process (SIGSTOP) until the watchpoints are set, so that nothing is missed.",
+     .example = "uretprobe:libc:malloc { watch_stopped(\"block\", retval) } watchpoint:@block:8:w { @[ustack(3)] = count(); }",
+     .flags = BuiltinFlag::async | BuiltinFlag::no_value | BuiltinFlag::task | BuiltinFlag::unsafe,
+     .action = artifact::Action::watch,
+     .check = check_watch,
+     .plan = plan_watch,
+     .lower = [](Emit& e, CallLower& c) { return lower_watch(e, c, true); }},
     {.name = "write_user",
      .signature = "write_user(pointer|int to, pointer|int from, int length) -> bool",
      .doc = "Writes `length` bytes to the current process's memory; true if that went well. At most max_strlen bytes.",

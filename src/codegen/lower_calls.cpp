@@ -22,6 +22,7 @@ class RowLowering : public CallLower {
   const Config& config() override { return l_->unit.config; }
   const Target& target() override { return l_->instance.target; }
   const Context& context() override { return l_->instance.context; }
+  Host& host() override { return *l_->unit.host; }
   Value value(size_t i) override { return l_->scalar(arg(i)); }
   Value value64(size_t i) override { return l_->number64(arg(i)); }
   Value address(size_t i) override { return l_->address(arg(i)); }

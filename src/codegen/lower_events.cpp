@@ -41,7 +41,8 @@ bool has_effects(const ast::Expr& e) {
 
 void Lowering::send(int32_t site, const std::function<void(Value)>& fill) {
   const artifact::Site& what = unit.meta.sites.at(static_cast<size_t>(site));
-  uint64_t wake = what.action == artifact::Action::exit ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+  bool urgent = what.action == artifact::Action::exit || what.action == artifact::Action::watch;
+  uint64_t wake = urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
   Value buffer = emit.named_map(artifact::events_map);
   Value record = emit.helper_address(BPF_FUNC_ringbuf_reserve, {buffer, emit.imm(header_size + what.payload), emit.imm(0)});
   emit.branch(

@@ -22,6 +22,7 @@ const Provider fexit_provider{
     .attach = attach_traced_function,
     .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 3, match_traced_function, host); },
     .usable = [](Host& host) { return host.has_feature(Feature::fentry); },
+    .why_refused = why_traced_function_refused,
     .pid_by_predicate = true,
 };
 

@@ -3,13 +3,9 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cctype>
 #include <cerrno>
-#include <chrono>
-#include <mutex>
 #include <set>
-#include <thread>
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
@@ -89,19 +85,29 @@ Result<std::vector<Target>> match_kernel_function(const Target& target, Host& ho
     const Function found = split_function(line);
     if (!glob_match(function, found.name)) continue;
     if (has_module && !glob_match(module_pattern, found.module.empty() ? "vmlinux" : found.module)) continue;
-    Target match{target.provider, {}};
+    Target& match = matches.emplace_back(target.provider);
+    match.parts.reserve(2);
     if (!found.module.empty())
       match.parts.emplace_back(found.module);
     else if (has_module && !is_glob(module_pattern))
       match.parts.push_back(module_pattern);
-    match.parts.push_back(std::string(found.name) + offset);
-    matches.push_back(std::move(match));
+    match.parts.emplace_back(found.name) += offset;
   }
   // The list leaves out second names of functions (system calls have some), which the kernel accepts.
   if (matches.empty() && !has_module && !is_glob(function) && host.kernel_symbol(function)) matches.push_back(target);
-  std::ranges::sort(matches, {}, &Target::parts);
-  matches.erase(std::ranges::unique(matches, {}, &Target::parts).begin(), matches.end());
+  sort_targets(matches);
   return matches;
+}
+
+std::optional<std::string> why_function_refused(const Target& target, Host& host) {
+  if (is_kernel_address(target)) return std::nullopt;
+  const std::string& written = target.parts.back();
+  const std::string function = written.substr(0, written.find('+'));
+  const auto lines = host.traceable_functions();
+  // In the order of the lines a function stands before itself with a module.
+  const auto found = lines ? std::ranges::lower_bound(*lines, function) : std::span<const std::string>::iterator();
+  if (!lines || (found != lines->end() && split_function(*found).name == function)) return std::nullopt;
+  return fmt::format("'{}' is not traceable: the kernel does not list it (it is inlined, or marked notrace)", function);
 }
 
 std::string kernel_function_section(const Target& target, bool ret) {
@@ -132,48 +138,14 @@ Result<Link> attach_one(const Provider::AttachRequest& request, size_t index, bo
   return host.attach_kprobe(request.program, symbol, split->offset, ret, cookie);
 }
 
-// Without a multi link: one event for each. The kernel waits for all its CPUs for each, so that many at a time take hardly longer than one.
+// Without a multi link: one event for each, one after the other. The kernel changes its code under one lock: more threads are no quicker.
 Result<std::vector<Link>> attach_each(const Provider::AttachRequest& request, bool ret, Host& host) {
-  constexpr size_t few = 16, threads = 16;
-  const size_t count = request.matches.size();
-  std::vector<Link> links(count);
-  auto go_on = [&](size_t made) { return !request.progress || request.progress(made); };
-  // The first ones fill what the host remembers; from then on it is only read.
-  if (request.cookies) host.has_feature(Feature::attach_cookie);
-  size_t begin = 0;
-  for (; begin < count && (begin == 0 || count <= few); ++begin) {
-    AWL_TRY(link, attach_one(request, begin, ret, host));
-    links[begin] = std::move(link);
-    if (!go_on(begin + 1)) return fail(EINTR, "attaching was interrupted");
+  std::vector<Link> links;
+  for (size_t i = 0; i < request.matches.size(); ++i) {
+    AWL_TRY(link, attach_one(request, i, ret, host));
+    links.push_back(std::move(link));
+    if (request.progress && !request.progress(links.size())) return fail(EINTR, "attaching was interrupted");
   }
-  std::atomic<size_t> next = begin, made = begin;
-  std::atomic<bool> stop = false;
-  std::mutex failing;
-  std::optional<Error> error;
-  std::vector<std::thread> workers;
-  for (size_t t = 0; t < std::min(threads, count - begin); ++t)
-    workers.emplace_back([&] {
-      for (size_t i = next++; i < count && !stop; i = next++) {
-        auto link = attach_one(request, i, ret, host);
-        if (link) {
-          links[i] = std::move(*link);
-        } else {
-          const std::lock_guard guard(failing);
-          if (!error) error = std::move(link).error();
-          stop = true;
-        }
-        ++made;
-      }
-    });
-  bool interrupted = false;
-  while (made < count && !stop) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    if (go_on(made)) continue;
-    interrupted = stop = true;
-  }
-  for (std::thread& worker : workers) worker.join();
-  if (error) return std::unexpected(std::move(*error));
-  if (interrupted) return fail(EINTR, "attaching was interrupted");
   return links;
 }
 

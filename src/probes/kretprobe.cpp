@@ -24,6 +24,7 @@ const Provider kretprobe_provider{
     .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_kernel_function, host); },
     .needs_unsafe = is_kernel_address,
     .usable = [](Host& host) { return host.file_status("/sys/bus/event_source/devices/kprobe").exists; },
+    .why_refused = why_function_refused,
     .pid_by_predicate = true,
 };
 

@@ -134,6 +134,15 @@ struct Iteration {
   std::string pin;
 };
 
+// Of a target whose place a running program tells, by watch(): what is known of it before.
+struct Placement {
+  std::string name;              // what watch() calls it
+  // Where the script does not call watch() itself: the target whose programs do, with which of their arguments (`arg0`).
+  std::optional<Target> setter;
+  std::string argument;
+  bool stops = false;            // the traced process waits until the place is watched
+};
+
 struct Provider {
   std::string_view name;                        // "kprobe"
   std::span<const std::string_view> aliases;    // "k"
@@ -188,8 +197,14 @@ struct Provider {
   bool (*needs_unsafe)(const Target& target) = nullptr;
   // The memory address that a target watches, for unwatch(). May be null: none.
   std::optional<uint64_t> (*watched_address)(const Target& target) = nullptr;
+  // Kinds that can be attached while programs run. attach() does nothing for a target with a placement; when the address comes it is called for
+  // place_at() of it, with the process that told it. May be null: none.
+  std::optional<Placement> (*placement)(const Target& target) = nullptr;
+  Target (*place_at)(const Target& target, uint64_t address) = nullptr;
   // Whether the kernel has this kind of probe at all; asked where there is a choice (alternatives). May be null: nothing to find out.
   bool (*usable)(Host& host) = nullptr;
+  // Why the kernel may have refused a target: asked when it has, since finding out takes a while. May be null; nothing: not known.
+  std::optional<std::string> (*why_refused)(const Target& target, Host& host) = nullptr;
   // Can only be filtered by a predicate on pid that code generation adds (tracepoints, kprobes), not when attached.
   bool pid_by_predicate = false;
 };

@@ -3,11 +3,12 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
 #include "probes/btf_lookup.h"
+#include "probes/kernel_function.h"
 #include "probes/parts.h"
 
 namespace awl {
@@ -68,14 +69,18 @@ Result<std::vector<Target>> match_traced_function(const Target& target, Host& ho
   } else {
     AWL_TRY(all, find_btf(host, target.parts.size() == 2 ? target.parts[0] : "*"));
     AWL_TRY(lines, host.traceable_functions());
-    std::set<std::string_view> traceable;
+    std::unordered_set<std::string_view> traceable(lines.size());
     for (const std::string& line : lines) traceable.insert(std::string_view(line).substr(0, line.find(' ')));
     for (const NamedBtf& named : all)
-      for (const std::string& name : names_of_kind(named.types, BTF_KIND_FUNC, "", function))
-        if (traceable.contains(name)) matches.push_back({target.provider, {named.module, name}});
+      for (const std::string_view name : names_of_kind(named.types, BTF_KIND_FUNC, "", function))
+        if (traceable.contains(name)) matches.push_back({target.provider, {named.module, std::string(name)}});
   }
-  std::ranges::sort(matches, {}, &Target::parts);
+  sort_targets(matches);
   return matches;
+}
+
+std::optional<std::string> why_traced_function_refused(const Target& target, Host& host) {
+  return is_of_program(target) ? std::nullopt : why_function_refused(target, host);
 }
 
 Result<Context> traced_function_context(const Target& target, bool exit, Host& host) {

@@ -1,6 +1,7 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/diag/probes.h"
@@ -56,14 +57,18 @@ Result<std::vector<Target>> match_usdt(const Target& target, Host& host) {
   return matches;
 }
 
-// An argument with the address of its symbol filled in. What cannot be found reads as 0.
-artifact::PlaceArgument place_of(UsdtArgument argument, const std::string& path, const UsdtNote& note, Host& host) {
-  if (argument.symbol.empty()) return argument.place;
-  const auto symbol = host.elf_symbol(path, argument.symbol);
-  if (!symbol) return {};
-  argument.place.value += symbol->address - (argument.from_ip ? note.address : 0);
-  return argument.place;
+// Fills in the address of an argument's symbol. What cannot be found reads as 0.
+void resolve_symbol(UsdtArgument& argument, const std::string& path, const UsdtNote& note, Host& host) {
+  if (argument.symbol.empty()) return;
+  if (const auto symbol = host.elf_symbol(path, argument.symbol)) {
+    argument.place.value += symbol->address - (argument.from_ip ? note.address : 0);
+    return;
+  }
+  argument.reason = fmt::format("is at the symbol '{}', which the binary does not have", argument.symbol);
+  argument.place = {};
 }
+
+bool is_note_of(const UsdtNote& note, const Target& match) { return note.provider == match.parts[1] && note.name == match.parts[2]; }
 
 // One place in a file, with the number of its row.
 struct Site {
@@ -83,10 +88,13 @@ Result<Sites> find_sites(std::span<const Target> matches, Host& host) {
     const Target& match = matches[i];
     AWL_TRY(notes, host.usdt_notes(match.parts[0]));
     for (const UsdtNote& note : notes) {
-      if (note.provider != match.parts[1] || note.name != match.parts[2]) continue;
+      if (!is_note_of(note, match)) continue;
       PlaceRow row{.match = i};
-      const std::vector<UsdtArgument> arguments = parse_usdt_arguments(note.arguments);
-      for (size_t n = 0; n < arguments.size(); ++n) row.arguments[n] = place_of(arguments[n], match.parts[0], note, host);
+      std::vector<UsdtArgument> arguments = parse_usdt_arguments(note.arguments);
+      for (size_t n = 0; n < arguments.size(); ++n) {
+        resolve_symbol(arguments[n], match.parts[0], note, host);
+        row.arguments[n] = arguments[n].place;
+      }
       const auto [at, fresh] = known.try_emplace(row, found.rows.size());
       if (fresh) found.rows.push_back(row);
       found.sites.push_back({&match.parts[0], {.symbol = note.name, .offset = note.file_offset, .semaphore = note.semaphore}, at->second});
@@ -131,9 +139,28 @@ Result<std::vector<Link>> attach_usdt(const Provider::AttachRequest& request, Ho
   return links;
 }
 
-Result<Context> usdt_context(const Target&, Host&) {
+Result<Context> usdt_context(const Target& target, Host& host) {
   Context context{.function = FunctionIpAccess{}, .registers = true, .user_pointers = true};
   for (uint32_t i = 0; i < artifact::place_arguments; ++i) context.positional.push_back(UsdtAccess{i});
+  // Where the binary is not at hand, or not named yet, nothing is known of the arguments.
+  const auto notes = target.parts.size() == 3 ? host.usdt_notes(target.parts[0]) : Result<std::vector<UsdtNote>>();
+  if (!notes) return context;
+  // Unreadable is what is so in every place of the name.
+  std::array<std::string, artifact::place_arguments> reasons;
+  std::array<bool, artifact::place_arguments> readable{};
+  bool any = false;
+  for (const UsdtNote& note : *notes) {
+    if (!is_note_of(note, target)) continue;
+    any = true;
+    std::vector<UsdtArgument> arguments = parse_usdt_arguments(note.arguments);
+    for (size_t n = 0; n < arguments.size(); ++n) {
+      resolve_symbol(arguments[n], target.parts[0], note, host);
+      readable[n] |= arguments[n].reason.empty();
+      reasons[n] = arguments[n].reason;
+    }
+  }
+  for (size_t n = 0; any && n < reasons.size(); ++n)
+    if (!readable[n]) context.unreadable.emplace_back(fmt::format("arg{}", n), reasons[n].empty() ? "is not there: the probe point has fewer arguments" : reasons[n]);
   return context;
 }
 

@@ -11,7 +11,7 @@
 namespace awl {
 namespace {
 
-constexpr std::string_view aliases[] = {"w"};
+constexpr std::string_view aliases[] = {"w"}, async_aliases[] = {"aw"};
 
 // What x86's debug registers can watch for.
 struct Mode {
@@ -29,6 +29,31 @@ const Mode* find_mode(std::string_view name) {
 }
 
 bool is_number(std::string_view text) { return !text.empty() && text[0] >= '0' && text[0] <= '9'; }
+
+// The part that says what is watched.
+const std::string& place_of(const Target& target) { return target.parts[target.parts.size() - 3]; }
+
+// "FUNCTION+argN": the address is argument N of the function.
+struct ArgumentPlace {
+  std::string function, argument;
+};
+std::optional<ArgumentPlace> argument_place(std::string_view place) {
+  const size_t plus = place.rfind("+arg");
+  if (plus == std::string_view::npos || plus == 0) return std::nullopt;
+  const std::string_view argument = place.substr(plus + 1);
+  if (argument.size() == 3 || argument.find_first_not_of("0123456789", 3) != std::string_view::npos) return std::nullopt;
+  return ArgumentPlace{std::string(place.substr(0, plus)), std::string(argument)};
+}
+
+std::optional<Placement> placement_of(const Target& target, bool stops) {
+  const std::string& place = place_of(target);
+  if (place.starts_with('@')) return Placement{.name = place.substr(1)};
+  const auto argument = argument_place(place);
+  if (!argument) return std::nullopt;
+  // Without a binary: wherever the process has the function.
+  const std::string binary = target.parts.size() == 4 ? target.parts[0] : "*";
+  return Placement{.name = target.text(), .setter = Target{&uprobe_provider, {binary, argument->function}}, .argument = argument->argument, .stops = stops};
+}
 
 bool check_length(const std::string& length, bool execute, Span span, Diagnostics& diagnostics) {
   if (has_parameter(length)) return true;
@@ -55,11 +80,11 @@ bool check_mode(const std::string& mode, Span span, Diagnostics& diagnostics) {
   return false;
 }
 
-std::optional<Target> parse_watchpoint(std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
-  if (!check_part_count(watchpoint_provider, parts, 3, 4, span, diagnostics)) return std::nullopt;
+std::optional<Target> parse_watchpoint(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
+  if (!check_part_count(provider, parts, 3, 4, span, diagnostics)) return std::nullopt;
   const std::string &place = parts[parts.size() - 3], &length = parts[parts.size() - 2], &mode = parts.back();
   if (place.empty() || parts[0].empty()) {
-    diagnostics.report<Diag::probe_empty_part>(span, watchpoint_provider.name, "address");
+    diagnostics.report<Diag::probe_empty_part>(span, provider.name, "address");
     return std::nullopt;
   }
   if (!check_mode(mode, span, diagnostics) || !check_length(length, mode == "x", span, diagnostics)) return std::nullopt;
@@ -79,7 +104,11 @@ std::optional<Target> parse_watchpoint(std::span<const std::string> parts, Span 
       return std::nullopt;
     }
   }
-  return Target{&watchpoint_provider, {parts.begin(), parts.end()}};
+  if (place.starts_with('@') && (place.size() == 1 || parts.size() == 4)) {
+    diagnostics.report<Diag::watchpoint_refused>(span, "a watchpoint that watch() sets is written as @NAME, without a binary");
+    return std::nullopt;
+  }
+  return Target{&provider, {parts.begin(), parts.end()}};
 }
 
 // Where the first byte of a file lies in a process.
@@ -99,9 +128,16 @@ std::optional<uint64_t> load_address(int pid, const std::string& path, Host& hos
   return std::nullopt;
 }
 
+// A watchpoint is not looked up before it is attached: its process may not run yet.
+Result<std::vector<Target>> match_watchpoint(const Target& target, Host& host) {
+  if (target.parts.size() == 3 && argument_place(place_of(target)) && !host.process)
+    return fail_text(0, fmt::format("{}: which program has the function?", target.text()), fmt::format("name it, {}:BINARY:{}, or give its process with -p or -c", target.provider->name, fmt::join(target.parts, ":")));
+  return std::vector{target};
+}
+
 // An address, the symbol of the kernel, or BINARY:VARIABLE of the process of -p or -c.
 Result<uint64_t> address_of(const Target& target, std::optional<int> pid, Host& host) {
-  const std::string& place = target.parts[target.parts.size() - 3];
+  const std::string& place = place_of(target);
   if (is_number(place)) return parse_unsigned(place).value_or(0);
   if (target.parts.size() == 3) return host.kernel_symbol(place);
   AWL_TRY(path, host.find_binary(target.parts[0]));
@@ -112,10 +148,10 @@ Result<uint64_t> address_of(const Target& target, std::optional<int> pid, Host& 
   return variable.address >= *start ? variable.address : *start + variable.address;  // at a fixed address, or relative to the start
 }
 
-// A watchpoint is not looked up before it is attached: its process may not run yet.
 Result<std::vector<Link>> attach_watchpoint(const Provider::AttachRequest& request, Host& host) {
   std::vector<Link> links;
   for (const Target& target : request.matches) {
+    if (placement_of(target, false)) continue;
     AWL_TRY(address, address_of(target, request.pid, host));
     const Mode* mode = find_mode(target.parts.back());
     const PerfEvent event{.type = PERF_TYPE_BREAKPOINT,
@@ -140,27 +176,58 @@ Result<std::vector<Link>> attach_watchpoint(const Provider::AttachRequest& reque
   return links;
 }
 
-}  // namespace
+std::optional<uint64_t> fixed_address(const Target& target) {
+  const std::string& place = place_of(target);
+  if (!is_number(place)) return std::nullopt;
+  const auto address = parse_unsigned(place);
+  return address ? std::optional(*address) : std::nullopt;
+}
 
-const Provider watchpoint_provider{
-    .name = "watchpoint",
-    .aliases = aliases,
-    .syntax = "watchpoint:ADDRESS:LENGTH:MODE, watchpoint:SYMBOL:LENGTH:MODE, or watchpoint:BINARY:VARIABLE:LENGTH:MODE",
-    .doc = "Accesses to memory, seen by the CPU's debug registers (four on x86). LENGTH is 1, 2, 4 or 8 bytes; MODE is w (writes), rw (all accesses) or x (execution, with "
-           "length 8). An address is one of the process of -p or -c, in all its threads, or of any process. A symbol alone is one of the kernel; BINARY:VARIABLE one of a "
-           "program or library of the process of -p or -c.",
-    .example = "watchpoint:jiffies:8:w { @[kstack(3)] = count(); }",
+Target place_at(const Target& target, uint64_t address) {
+  return {target.provider, {fmt::format("{:#x}", address), target.parts[target.parts.size() - 2], target.parts.back()}};
+}
+
+// The two kinds differ where a function's argument is the address.
+constexpr Provider watchpoints{
     .expand = Expand::one_program,
-    .parse = parse_watchpoint,
-    .match = match_itself,
+    .match = match_watchpoint,
     .context = [](const Target&, Host&) -> Result<Context> { return Context{.registers = true}; },
     .section = [](const Target&) -> std::string { return "perf_event"; },
     .attach = attach_watchpoint,
-    .watched_address = [](const Target& target) -> std::optional<uint64_t> {
-      const std::string& place = target.parts[target.parts.size() - 3];
-      const auto address = is_number(place) ? parse_unsigned(place) : std::expected<uint64_t, std::string>(std::unexpected(std::string()));
-      return address ? std::optional(*address) : std::nullopt;
-    },
+    .watched_address = fixed_address,
+    .place_at = place_at,
 };
+
+constexpr Provider make_watchpoint() {
+  Provider made = watchpoints;
+  made.name = "watchpoint";
+  made.aliases = aliases;
+  made.syntax = "watchpoint:ADDRESS:LENGTH:MODE, watchpoint:SYMBOL:LENGTH:MODE, watchpoint:BINARY:VARIABLE:LENGTH:MODE, watchpoint:[BINARY:]FUNCTION+argN:LENGTH:MODE, or watchpoint:@NAME:LENGTH:MODE";
+  made.doc = "Accesses to memory, seen by the CPU's debug registers (four on x86). LENGTH is 1, 2, 4 or 8 bytes; MODE is w (writes), rw (all accesses) or x (execution, with "
+             "length 8). An address is one of the process of -p or -c, in all its threads, or of any process. A symbol alone is one of the kernel; BINARY:VARIABLE one of a "
+             "program or library of the process of -p or -c. FUNCTION+argN is the address in an argument of a function, watched in the process that calls it from the call on, each "
+             "address once, until unwatch() is called for it; the process is stopped (SIGSTOP) until it is watched, which needs --unsafe: see asyncwatchpoint. @NAME is watched where watch() says.";
+  made.example = "watchpoint:jiffies:8:w { @[kstack(3)] = count(); }";
+  made.parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_watchpoint(watchpoint_provider, parts, span, diagnostics); };
+  made.placement = [](const Target& target) { return placement_of(target, true); };
+  made.needs_unsafe = [](const Target& target) { return argument_place(place_of(target)).has_value(); };
+  return made;
+}
+
+constexpr Provider make_asyncwatchpoint() {
+  Provider made = watchpoints;
+  made.name = "asyncwatchpoint";
+  made.aliases = async_aliases;
+  made.syntax = "asyncwatchpoint:[BINARY:]FUNCTION+argN:LENGTH:MODE, or as watchpoint";
+  made.doc = "As watchpoint, but a process goes on while the address in its function's argument comes to be watched: what it does within the first milliseconds may be missed.";
+  made.example = "asyncwatchpoint:libc:free+arg0:8:w { @[ustack(3)] = count(); }";
+  made.parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse_watchpoint(asyncwatchpoint_provider, parts, span, diagnostics); };
+  made.placement = [](const Target& target) { return placement_of(target, false); };
+  return made;
+}
+
+}  // namespace
+
+constinit const Provider watchpoint_provider = make_watchpoint(), asyncwatchpoint_provider = make_asyncwatchpoint();
 
 }  // namespace awl

@@ -74,9 +74,9 @@ std::string EventHandler::formatted(size_t site, ValueBytes payload) {
 }
 
 void EventHandler::handle(std::span<const uint8_t> record) {
-  if (ended) return;
   uint64_t index = load_integer(record, 4, false);
   if (record.size() < 8 || index >= meta_->sites.size()) return messages_->error("an event that the object does not describe was dropped");
+  if (ended && meta_->sites[index].action != Action::watch) return;
   auto program = static_cast<uint32_t>(load_integer(record.subspan(4), 4, false));
   uint64_t cut_before = context_.cut;
   act(meta_->sites[index], index, program, record.subspan(8));
@@ -125,6 +125,10 @@ void EventHandler::act(const Site& site, size_t index, uint32_t program, ValueBy
     case Action::runtime_error: runtime_error(site, program, payload); break;
     case Action::unwatch:
       if (unwatch) unwatch(load_integer(payload, 8, false));
+      break;
+    case Action::watch:
+      if (watch && payload.size() >= artifact::watch_payload)
+        watch(site.text, load_integer(payload, 8, false), static_cast<int>(load_integer(payload.subspan(8), 4, false)), load_integer(payload.subspan(12), 4, false) != 0);
       break;
     case Action::strftime: break;   // a value, not an event
     case Action::skboutput: break;  // comes by another way

@@ -39,6 +39,8 @@ class EventHandler {
   Losses losses;
   // unwatch(): ends the watchpoints of an address.
   std::function<void(uint64_t address)> unwatch;
+  // watch(): sets the watchpoints of a name on an address of a process, and lets the process go on if it is `stopped`. Called after exit() too.
+  std::function<void(const std::string& name, uint64_t address, int process, bool stopped)> watch;
 
  private:
   void act(const artifact::Site& site, size_t index, uint32_t program, ValueBytes payload);

@@ -244,6 +244,17 @@ Result<> prepare_programs(Loaded& loaded, Host& host) {
   return {};
 }
 
+}  // namespace
+
+std::optional<std::string> why_refused(const LoadedProgram& program, Host& host) {
+  if (!program.provider->why_refused) return std::nullopt;
+  for (const Target& match : program.matches)
+    if (std::optional<std::string> why = program.provider->why_refused(match, host)) return why;
+  return std::nullopt;
+}
+
+namespace {
+
 std::string permission_hint() {
   std::string missing = missing_capabilities();
   if (missing.empty()) return "the kernel refused although the capabilities are there: look at lockdown, seccomp or the LSM's policy";
@@ -251,7 +262,7 @@ std::string permission_hint() {
 }
 
 // Why bpf_object__load failed: permission, the verifier's refusal of a program, or what libbpf said last.
-std::unexpected<Error> load_failure(int code, const Loaded& loaded, std::string_view verifier_log, const LibbpfLog& log, bool verbose) {
+std::unexpected<Error> load_failure(int code, const Loaded& loaded, std::string_view verifier_log, const LibbpfLog& log, Host& host, bool verbose) {
   // A refused program has a log; without privilege the kernel says no before it looks at any.
   if (code == EPERM && verifier_log.empty()) return fail_text(code, "the kernel refused to create BPF maps or programs", permission_hint());
   for (const LoadedProgram& program : loaded.programs) {
@@ -262,6 +273,7 @@ std::unexpected<Error> load_failure(int code, const Loaded& loaded, std::string_
     }
     std::string text = fmt::format("Error loading BPF program for {}. Error code: {} ({}).", program.row->elf_name, -code, strerror(code));
     if (!program.row->place.empty()) text += fmt::format("\n  probe: {} ({})", program.row->probe, program.row->place);
+    if (std::optional<std::string> why = why_refused(program, host)) return fail_text(0, text + "\n  reason: " + *why);
     text += fmt::format("\n  the kernel's verifier says: {}", explain_verifier_log(verifier_log));
     if (verbose) text += fmt::format("\n{}", verifier_log);
     std::string hint = verbose ? "this is a defect of awl: please report it with the script and the log above"
@@ -423,7 +435,7 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   log_buffer[log_size - 1] = '\0';
   std::string_view verifier_log(log_buffer.get());
   if (options.debug_verifier && !verifier_log.empty()) fmt::print(options.messages, "{}\n", verifier_log);
-  if (failed) return load_failure(-failed, loaded, verifier_log, log, options.verbose);
+  if (failed) return load_failure(-failed, loaded, verifier_log, log, host, options.verbose);
   for (LoadedProgram& program : loaded.programs)
     if ((program.row->per_target || program.row->uses_places) && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
       AWL_CHECK(copy_for_matches(program, setting(meta, "license", "GPL")));

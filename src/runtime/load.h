@@ -60,6 +60,9 @@ struct Loaded {
 // `nothing` is set when the failure is that no probe is left to attach.
 Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const SessionOptions& options, Messages& messages, bool& nothing);
 
+// Why the kernel may have refused a program, as far as its kind knows: of the first match that there is something to say about.
+std::optional<std::string> why_refused(const LoadedProgram& program, Host& host);
+
 // Kernels before about 5.16 refuse hash maps whose keys do not fit a program's stack. Where a string stands last in such a key the key is made
 // shorter (helpers then read only its first bytes) and a warning says so; elsewhere an error names the map and what helps.
 Result<> fit_keys(artifact::Meta& meta, Host& host, Messages& messages);

@@ -132,6 +132,14 @@ class IteratorReader {
   std::atomic<int> error_ = 0;
 };
 
+// A watchpoint of one address. `process`: that it is of; 0: that of the whole session, or all.
+struct Watch {
+  uint64_t address = 0;
+  size_t program = 0;
+  int process = 0;
+  auto operator<=>(const Watch&) const = default;
+};
+
 class LiveSession : public Session {
  public:
   LiveSession(artifact::Artifact artifact, Host& host, SessionOptions options)
@@ -167,6 +175,7 @@ class LiveSession : public Session {
   void end_progress();
   void detach_all();
   void say_attached();
+  void watch(const std::string& name, uint64_t address, int process);
   std::vector<Link>& links_of(const LoadedProgram& program, std::span<const Target> matches);
   Result<> open_packets();
   bool drain();  // true: more may be there
@@ -186,7 +195,8 @@ class LiveSession : public Session {
   Loaded loaded_;
   std::unique_ptr<ring_buffer, RingCloser> ring_;
   std::vector<Link> links_;
-  std::map<uint64_t, std::vector<Link>> watches_;  // by address
+  std::map<Watch, std::vector<Link>> watches_;
+  std::set<size_t> refused_watches_;  // programs one of whose addresses could not be watched
   std::unique_ptr<Packets> packets_;
   OwnSignal signal_;
   IteratorReader iterators_;
@@ -231,7 +241,29 @@ Result<> LiveSession::run_programs(Runs which) {
 std::vector<Link>& LiveSession::links_of(const LoadedProgram& program, std::span<const Target> matches) {
   if (!program.provider->watched_address || matches.size() != 1) return links_;
   std::optional<uint64_t> address = program.provider->watched_address(matches.front());
-  return address ? watches_[*address] : links_;
+  return address ? watches_[{*address, program.index}] : links_;
+}
+
+// watch(): attaches the programs of that name, each once for an address of a process.
+void LiveSession::watch(const std::string& name, uint64_t address, int process) {
+  std::erase_if(watches_, [](const auto& watch) { return watch.first.process != 0 && kill(watch.first.process, 0) != 0 && errno == ESRCH; });
+  for (const LoadedProgram& program : loaded_.programs) {
+    const std::optional<Placement> placement = program.provider->placement && !program.matches.empty() ? program.provider->placement(program.matches.front()) : std::nullopt;
+    if (!placement || placement->name != name) continue;
+    auto [watch, fresh] = watches_.try_emplace({address, program.index, process});
+    if (!fresh) continue;
+    const Target target = program.provider->place_at(program.matches.front(), address);
+    Result<std::vector<Link>> links = program.provider->attach({.program = bpf_program__fd(program.program), .matches = {&target, 1}, .pid = process}, *host_);
+    if (links) {
+      watch->second = std::move(*links);
+      continue;
+    }
+    watches_.erase(watch);
+    const bool gone = links.error().code == ESRCH || links.error().code == ENOENT;
+    if (gone || !refused_watches_.insert(program.index).second) continue;
+    messages_.warning(fmt::format("{}. Further addresses of {} that cannot be watched are not told.", links.error().text(), program.row->probe));
+    messages_.plain("HINT: " + links.error().hint);
+  }
 }
 
 // --test, --bench
@@ -345,6 +377,7 @@ Result<> LiveSession::attach_all() {
     if (done) continue;
     Error error = std::move(done.error());
     if (error.code == EINTR) return std::unexpected(std::move(error));
+    if (std::optional<std::string> why = why_refused(program, *host_)) error = Error{0, fmt::format("{} ({})", *why, error.text()), ""};
     if (missing != "error") {
       if (missing == "warn") messages_.warning(fmt::format("Unable to attach probe: {}. Skipping. ({})", program.row->probe, error.text()));
       continue;
@@ -390,7 +423,13 @@ Result<> LiveSession::start() {
   handler_.losses.events.resize(artifact_.meta.programs.size());
   AWL_CHECK(open_events());
   AWL_CHECK(open_packets());
-  handler_.unwatch = [this](uint64_t address) { watches_.erase(address); };
+  handler_.unwatch = [this](uint64_t address) {
+    std::erase_if(watches_, [&](const auto& watch) { return watch.first.address == address; });
+  };
+  handler_.watch = [this](const std::string& name, uint64_t address, int process, bool stopped) {
+    if (!stopped_ && !handler_.ended) watch(name, address, process);
+    if (stopped) kill(process, SIGCONT);
+  };
   if (std::ranges::any_of(loaded_.programs, [](const LoadedProgram& program) { return program.provider->runs == Runs::on_signal; }))
     AWL_CHECK(signal_.open());
   if (!options_.dry_run) AWL_CHECK(run_programs(Runs::at_start));
@@ -400,6 +439,9 @@ Result<> LiveSession::start() {
   end_progress();
   if (!attached) {
     detach_all();
+    // Nothing is done any more but to let go on what watch_stopped() has stopped.
+    handler_.ended = true;
+    drain();
     return attached;
   }
   say_attached();

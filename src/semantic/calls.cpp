@@ -147,6 +147,14 @@ const artifact::Param& CallView::program_option(const artifact::Param& option) {
   return *found;
 }
 
+bool CallView::has_placement(std::string_view name) {
+  return std::ranges::any_of(unit_->probes, [&](const ProbeInstance& probe) {
+    const Provider& provider = *probe.target.provider;
+    const std::optional<Placement> placement = provider.placement ? provider.placement(probe.target) : std::nullopt;
+    return placement && placement->name == name;
+  });
+}
+
 bool CallView::keyed_map(size_t i) {
   auto* map = std::get_if<ast::MapRef>(&arg(i).node);
   auto found = map ? unit_->maps.find(map->name) : unit_->maps.end();

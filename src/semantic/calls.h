@@ -21,6 +21,7 @@ class CallView : public CallCheck {
   Type context_type(const ContextType& type) override;
   std::optional<std::string> probe_name() override;
   const artifact::Param& program_option(const artifact::Param& option) override;
+  bool has_placement(std::string_view name) override;
   bool keyed_map(size_t i) override;
 
  private:

@@ -208,7 +208,7 @@ void Checker::field(const ast::Expr& e, const ast::Field& f) {
   expr(*f.object);
   Type object = f.object->type;
   if (!object || e.type) return;
-  if (special_field(e, f)) return;
+  if (special_field(e, f) || unreadable_argument(e, f)) return;
   Type structure = is_pointer(object) && object->element ? object->element : object;
   if (structure->kind == Kind::record) {
     Diagnostic& d = diagnostics_->report<Diag::record_field>(e.span, f.name);
@@ -248,6 +248,16 @@ bool Checker::special_field(const ast::Expr& e, const ast::Field& f) {
     else d->hint(fmt::format("it has {}", fmt::join(names, ", ")));
   }
   return d != nullptr;
+}
+
+// An argument of the traced function that no program can read.
+bool Checker::unreadable_argument(const ast::Expr& e, const ast::Field& f) {
+  auto* call = std::get_if<ast::Call>(&f.object->node);
+  if (!call || !call->builtin || !(call->builtin->flags & BuiltinFlag::arguments)) return false;
+  const auto& all = probe_->context.unreadable;
+  const auto found = std::ranges::find(all, f.name, [](const auto& entry) -> const std::string& { return entry.first; });
+  if (found != all.end()) diagnostics_->report<Diag::argument_unreadable>(e.span, "args." + f.name, found->second);
+  return found != all.end();
 }
 
 void Checker::tuple_field(const ast::Expr& e, const ast::TupleField& f) {

@@ -41,6 +41,7 @@ class Checker {
   void whole_map(const ast::Expr& e, const ast::MapRef& m);
   void field(const ast::Expr& e, const ast::Field& f);
   bool special_field(const ast::Expr& e, const ast::Field& f);
+  bool unreadable_argument(const ast::Expr& e, const ast::Field& f);
   void tuple_field(const ast::Expr& e, const ast::TupleField& f);
   void index(const ast::Expr& e, const ast::Index& i);
   void part(const ast::Index& i);

@@ -107,10 +107,7 @@ class Resolver {
   void run() {
     for (const ast::Probe& probe : unit_->script.probes) {
       ++source_;
-      uses_arguments_ = uses(probe, BuiltinFlag::arguments);
-      uses_name_ = uses(probe, BuiltinFlag::names_target);
-      per_match_ = uses(probe, BuiltinFlag::per_match);
-      uses_numbered_ = uses(probe, BuiltinFlag::numbered_argument);
+      look_at(probe);
       const std::vector<ast::AttachPoint>& points = probe.attach_points;
       for (size_t i = 0; i < points.size();) {
         size_t end = i + 1;
@@ -128,6 +125,13 @@ class Resolver {
   }
 
  private:
+  void look_at(const ast::Probe& probe) {
+    uses_arguments_ = uses(probe, BuiltinFlag::arguments);
+    uses_name_ = uses(probe, BuiltinFlag::names_target);
+    per_match_ = uses(probe, BuiltinFlag::per_match);
+    uses_numbered_ = uses(probe, BuiltinFlag::numbered_argument);
+  }
+
   // `a else b else c`: all that can be described here go into the object; which one is used is decided where it runs.
   void alternatives(const ast::Probe& probe, std::span<const ast::AttachPoint> points) {
     const size_t before = unit_->probes.size(), errors = diagnostics_->error_count();
@@ -183,6 +187,10 @@ class Resolver {
       }
       unit_->meta.needs_unsafe = true;
     }
+    if (const std::optional<Placement> placement = provider->placement ? provider->placement(*target) : std::nullopt; placement && placement->setter) {
+      add_setter(point, *placement);
+      look_at(probe);
+    }
     if (!complete) return add(probe, point, *target, *target, 1);
     Result<std::vector<Target>> matches = provider->match(*target, *unit_->host);
     if (in_group_ && (!matches || matches->empty())) return absent_alternative(probe, point, *target);
@@ -194,6 +202,21 @@ class Resolver {
     if (!split) return add(probe, point, *target, matches->front(), matches->size());
     if (target->provider->context_is_args && !in_group_ && !per_match_) return add_by_layout(probe, point, *target, *matches);
     for (const Target& match : *matches) add(probe, point, match, match, 1);
+  }
+
+  // The probe behind a place that an argument tells: `where { watch("NAME", argN) }`.
+  void add_setter(const ast::AttachPoint& point, const Placement& placement) {
+    const Target& where = *placement.setter;
+    Result<std::vector<Target>> matches = where.provider->match(where, *unit_->host);
+    if (!matches) return world(point, matches.error());
+    if (matches->empty()) return no_match(point, where);
+    ast::Call call{.name = placement.stops ? "watch_stopped" : "watch", .name_span = point.span};
+    call.args.push_back(ast::make(point.span, ast::String{placement.name}));
+    call.args.push_back(ast::make(point.span, ast::Identifier{placement.argument}));
+    ast::Probe setter{.span = point.span};
+    setter.body.statements.push_back(ast::make_stmt(point.span, ast::ExprStmt{ast::make(point.span, std::move(call))}));
+    look_at(setter);
+    add(setter, point, where, matches->front(), matches->size());
   }
 
   // One program for all targets whose arguments lie in the same places.

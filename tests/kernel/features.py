@@ -162,6 +162,8 @@ FEATURES = {
     "rust": lambda: None if (WORKLOAD / "rusttarget").exists() else "no Rust compiler",
     "watchpoint": watchpoint,
     "python_usdt": python_usdt,
+    "postgres": lambda: None if shutil.which("initdb") and shutil.which("postgres") and b"query__start" in pathlib.Path(shutil.which("postgres")).read_bytes() else "no PostgreSQL with static probe points",
+    "libstdcxx_usdt": lambda: None if any(b"libstdcxx" in path.read_bytes() for path in pathlib.Path("/lib/x86_64-linux-gnu").glob("libstdc++.so.6")) else "no libstdc++ with static probe points",
     "cgroup2": cgroup2,
     "two_cpus": two_cpus,
     "setpriv": lambda: None if shutil.which("setpriv") else "no setpriv program",

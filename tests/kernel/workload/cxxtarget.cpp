@@ -1,9 +1,10 @@
-// cxxtarget TIMES: functions with the names of C++.
+// cxxtarget TIMES: functions with the names of C++, and an exception in each round.
 #include <cstdlib>
 
 namespace shop {
 int price(int n) { return n + 1; }
 long price(long n) { return n + 2; }
+struct Empty {};
 struct Cart {
   int add(int n) { return n + total++; }
   template <typename T>
@@ -19,5 +20,12 @@ int main(int argc, char** argv) {
   shop::Cart cart;
   long sum = 0;
   for (int i = 0; i < times; ++i) sum += shop::price(7) + shop::price(70L) + cart.add(3) + cart.scaled(5);
+  for (int i = 0; i < times; ++i) {
+    try {
+      throw shop::Empty();
+    } catch (const shop::Empty&) {
+      ++sum;
+    }
+  }
   return sum < 0;
 }

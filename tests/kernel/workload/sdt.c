@@ -12,7 +12,10 @@ __extension__ unsigned short awltest_twice_semaphore __attribute__((unused, sect
 __extension__ unsigned short awltest_text_semaphore __attribute__((unused, section(".probes")));
 __extension__ unsigned short awltest_guarded_semaphore __attribute__((unused, section(".probes")));
 __extension__ unsigned short awltest_sib_semaphore __attribute__((unused, section(".probes")));
+__extension__ unsigned short awltest_vector_semaphore __attribute__((unused, section(".probes")));
 __extension__ unsigned short other_plain_semaphore __attribute__((unused, section(".probes")));
+
+unsigned times_run = 7;
 
 static long table[4] = {100, 200, -300, 400};
 static volatile int global = -77;
@@ -29,6 +32,11 @@ static void sib(void) {
                    : "a"(table), "c"(index), "d"(0x8000 - 0x100), [global] "m"(global));
 }
 
+static void vector(double value) {
+  int number = 6;
+  __asm__ volatile(STAP_PROBE_ASM(awltest, vector, 8f@%%xmm0 -4@%%ecx) : : "x"(value), "c"(number));
+}
+
 int main(int argc, char** argv) {
   long times = argc > 1 ? atol(argv[1]) : 1;
   char text[] = "some text";
@@ -41,6 +49,7 @@ int main(int argc, char** argv) {
     STAP_PROBE2(awltest, twice, 2, 20);
     STAP_PROBE1(awltest, text, &text[0]);
     sib();
+    vector(0.5);
     if (__builtin_expect(awltest_guarded_semaphore, 0)) {
       ++guarded;
       STAP_PROBE1(awltest, guarded, guarded);

@@ -40,5 +40,39 @@ TEST_F(Watchpoint, Attach) {
   EXPECT_THAT(attachments_of("watchpoint:nosuch:4:w", host), HasSubstr("no kernel symbol 'nosuch'"));
 }
 
+// Where it is comes from a running program: nothing is attached before.
+TEST_F(Watchpoint, PlacedLater) {
+  EXPECT_EQ(normalised("aw:/bin/shop:buy+arg0:8:w"), "asyncwatchpoint:/bin/shop:buy+arg0:8:w");
+  EXPECT_THAT(normalised("w:@:8:w"), HasSubstr("@NAME"));
+  EXPECT_THAT(normalised("w:/bin/shop:@x:8:w"), HasSubstr("without a binary"));
+  EXPECT_EQ(attachments_of("w:/bin/shop:buy+arg0:8:w", host), "");
+  EXPECT_EQ(attachments_of("w:@x:8:w", host), "");
+  EXPECT_THAT(matches_of("w:buy+arg0:8:w", host), HasSubstr("which program has the function?"));
+  host.process = 7;
+  EXPECT_EQ(matches_of("w:buy+arg0:8:w", host), "watchpoint:buy+arg0:8:w");
+
+  const Target target = *parse_point("w:/bin/shop:buy+arg12:4:rw").target;
+  const std::optional<Placement> placement = target.provider->placement(target);
+  ASSERT_TRUE(placement && placement->setter);
+  EXPECT_EQ(placement->name, "watchpoint:/bin/shop:buy+arg12:4:rw");
+  EXPECT_EQ(placement->setter->text(), "uprobe:/bin/shop:buy");
+  EXPECT_EQ(placement->argument, "arg12");
+  EXPECT_TRUE(placement->stops);
+  EXPECT_TRUE(target.provider->needs_unsafe(target));
+  EXPECT_EQ(target.provider->place_at(target, 0x7000).text(), "watchpoint:0x7000:4:rw");
+
+  const Target named = *parse_point("w:@stock:8:w").target;
+  EXPECT_EQ(named.provider->placement(named)->name, "stock");
+  EXPECT_FALSE(named.provider->placement(named)->setter);
+  EXPECT_FALSE(named.provider->needs_unsafe(named));
+  const Target async = *parse_point("aw:/bin/shop:buy+arg0:8:w").target;
+  EXPECT_FALSE(async.provider->placement(async)->stops);
+  // An offset of a variable is none, nor is a name that only begins so.
+  for (const char* text : {"w:/bin/shop:stock:8:w", "w:/bin/shop:stock+arg:8:w", "w:/bin/shop:stock+argx:8:w", "w:0x1000:8:w"}) {
+    const Target fixed = *parse_point(text).target;
+    EXPECT_FALSE(fixed.provider->placement(fixed)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace awl

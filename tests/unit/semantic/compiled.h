@@ -16,6 +16,7 @@ inline std::unique_ptr<FakeHost> sample_world() {
   host->vmlinux = make_sample_btf();
   host->functions = {"vfs_read", "vfs_write", "tcp_connect"};
   host->elf["/bin/sample"] = {{"main", 0x1000, 0x1000, 16}};
+  host->notes["/bin/sample"] = {{"shop", "paid", 0x1004, 0x1004, 0, "8f@%xmm0 -4@%edi"}, {"shop", "sold", 0x1008, 0x1008, 0, "8@%rdi"}, {"shop", "sold", 0x100c, 0x100c, 0, "8@%rsi"}};
   host->symbols = {{"vfs_read", 0x1000}, {"vfs_write", 0x2000}};
   add_tracepoint(*host, "sched", "sched_switch", "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n");
   add_tracepoint(*host, "sched", "sched_exec", "\tfield:__data_loc char[] filename;\toffset:8;\tsize:4;\tsigned:0;\n\tfield:pid_t pid;\toffset:12;\tsize:4;\tsigned:1;\n");
