@@ -43,6 +43,7 @@ class FakeHost : public Host {
   std::string tracefs_path = "/sys/kernel/tracing";   // empty: not mounted
   std::vector<int> cpus{0, 1};
   std::vector<std::string> links{"eth0", "lo"};       // network interfaces
+  std::set<std::string> ambiguous;                    // functions whose name several have: no kprobe is put on them by it
   std::string refuse;                                 // attachments whose text contains it fail with EINVAL
 
   // --- what the test looks at ---
@@ -177,6 +178,7 @@ class FakeHost : public Host {
     return {};
   }
   Result<Link> attach_kprobe(int, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override {
+    if (ambiguous.contains(symbol)) return fail(EADDRNOTAVAIL, "several functions have the name {}", symbol);
     return attach(fmt::format("{} {}+{} cookie {}", ret ? "kretprobe" : "kprobe", symbol, offset, cookie));
   }
   Result<Link> attach_kprobe_multi(int, std::span<const MultiTarget> targets, bool ret) override {

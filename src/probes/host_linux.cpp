@@ -32,8 +32,11 @@ void each_line(std::string_view text, F&& line) {
 
 // The next word, cut off the front.
 std::string_view next_word(std::string_view& text) {
-  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-  const size_t end = std::min(text.find_first_of(" \t", begin), text.size());
+  const auto is_blank = [&](size_t at) { return text[at] == ' ' || text[at] == '\t'; };
+  size_t begin = 0;
+  while (begin < text.size() && is_blank(begin)) ++begin;
+  size_t end = begin;
+  while (end < text.size() && !is_blank(end)) ++end;
   const std::string_view word = text.substr(begin, end - begin);
   text.remove_prefix(end);
   return word;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <set>
 
 #include "base/diag/probes.h"
@@ -126,25 +127,50 @@ Result<> prepare_kernel_functions(bpf_program* program, std::span<const Target> 
 
 namespace {
 
-Result<Link> attach_one(const Provider::AttachRequest& request, size_t index, bool ret, Host& host) {
+// The addresses of all functions of a name: functions that are local to their source files may share one. `module` empty: the kernel's own.
+Result<std::vector<uint64_t>> addresses_of(std::string_view function, std::string_view module, Host& host) {
+  AWL_TRY(text, host.read_file("/proc/kallsyms", 256 << 20));
+  std::vector<uint64_t> addresses;
+  const std::string name = fmt::format(" {}", function), of_module = module.empty() ? "" : fmt::format("\t[{}]", module);
+  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {  // ADDRESS TYPE NAME, and a tab and [MODULE]
+    const size_t begin = text.rfind('\n', at) + 1, end = std::min(text.find('\n', at), text.size()), behind = at + name.size();
+    if (std::string_view(text).substr(behind, end - behind) != of_module) continue;
+    const char type = text[at - 1];
+    uint64_t address = 0;
+    std::from_chars(text.data() + begin, text.data() + at, address, 16);
+    if (address != 0 && (type == 't' || type == 'T' || type == 'w' || type == 'W')) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+Result<> attach_one(const Provider::AttachRequest& request, size_t index, bool ret, Host& host, std::vector<Link>& links) {
   const Target& target = request.matches[index];
   const uint64_t cookie = request.cookies ? request.first_cookie + index : 0;
-  if (is_kernel_address(target)) return host.attach_kprobe(request.program, "", parse_unsigned(target.parts[0]).value_or(0), ret, cookie);
+  const auto attach = [&](const std::string& symbol, uint64_t offset) -> Result<> {
+    AWL_TRY(link, host.attach_kprobe(request.program, symbol, offset, ret, cookie));
+    links.push_back(std::move(link));
+    return {};
+  };
+  if (is_kernel_address(target)) return attach("", parse_unsigned(target.parts[0]).value_or(0));
   const auto split = split_offset(target.parts.back());
   if (!split) return fail(0, "cannot attach to {}: {}", target.text(), split.error());
-  std::string symbol = split->function;
   // The kernel understands "module:function" for functions of modules.
-  if (target.parts.size() == 2 && target.parts[0] != "vmlinux") symbol = target.parts[0] + ":" + symbol;
-  return host.attach_kprobe(request.program, symbol, split->offset, ret, cookie);
+  const std::string module = target.parts.size() == 2 && target.parts[0] != "vmlinux" ? target.parts[0] : "";
+  Result<> attached = attach(module.empty() ? split->function : module + ":" + split->function, split->offset);
+  if (attached || attached.error().code != EADDRNOTAVAIL) return attached;
+  // Several functions have the name, of which it takes none: all of them are meant.
+  const auto addresses = addresses_of(split->function, module, host);
+  if (!addresses || addresses->empty()) return attached;
+  for (const uint64_t address : *addresses) AWL_CHECK(attach("", address + split->offset));
+  return {};
 }
 
 // Without a multi link: one event for each, one after the other. The kernel changes its code under one lock: more threads are no quicker.
 Result<std::vector<Link>> attach_each(const Provider::AttachRequest& request, bool ret, Host& host) {
   std::vector<Link> links;
   for (size_t i = 0; i < request.matches.size(); ++i) {
-    AWL_TRY(link, attach_one(request, i, ret, host));
-    links.push_back(std::move(link));
-    if (request.progress && !request.progress(links.size())) return fail(EINTR, "attaching was interrupted");
+    AWL_CHECK(attach_one(request, i, ret, host, links));
+    if (request.progress && !request.progress(i + 1)) return fail(EINTR, "attaching was interrupted");
   }
   return links;
 }

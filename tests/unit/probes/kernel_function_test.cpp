@@ -157,5 +157,19 @@ TEST_F(KernelFunction, NoBtf) {
   EXPECT_THAT(matches_of("fentry:vfs_read", host), HasSubstr("error: this kernel has no BTF"));
 }
 
+// A name that several functions have means all of them.
+TEST_F(KernelFunction, SeveralFunctionsOfOneName) {
+  host.functions = {"type_show", "size_show [nvme]"};
+  host.ambiguous = {"type_show", "nvme:size_show"};
+  host.files["/proc/kallsyms"] =
+      "ffff0010 t type_show\nffff0020 t type_show_more\nffff0030 T my_type_show\nffff0040 d type_show\nffff0050 t type_show\n"
+      "ffff1000 t type_show\t[nvme]\nffff1010 t size_show\t[nvme]\nffff1020 t size_show\t[nvme]\n";
+  EXPECT_EQ(attachments_of("kprobe:type_show", host), "kprobe +4294901776 cookie 0\nkprobe +4294901840 cookie 0\n");
+  EXPECT_EQ(attachments_of("kretprobe:nvme:size_show", host), "kretprobe +4294905872 cookie 0\nkretprobe +4294905888 cookie 0\n");
+  EXPECT_EQ(attachments_of("kprobe:type_show+4", host), "kprobe +4294901780 cookie 0\nkprobe +4294901844 cookie 0\n");
+  host.files.erase("/proc/kallsyms");
+  EXPECT_THAT(attachments_of("kprobe:type_show", host), testing::HasSubstr("several functions have the name"));
+}
+
 }  // namespace
 }  // namespace awl
