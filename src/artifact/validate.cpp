@@ -83,7 +83,8 @@ Result<> check_type(const Type& type, const std::string& place, uint32_t depth, 
     return wrong(place, "{} of {} bytes", enum_name(type.kind), type.size);
   if (type.kind == Kind::array) {
     if (type.elements.size() != 1) return wrong(place, "array with {} element types", type.elements.size());
-    AWL_CHECK(check_element(type.elements[0], type.size, place + ".elements[0]", depth));
+    // Of an array without elements (the last member of many structures) nothing is read.
+    AWL_CHECK(check_element(type.elements[0], type.count == 0 ? max_value_size : type.size, place + ".elements[0]", depth));
     const uint64_t stride = type.elements[0].type[0].size;
     if (type.elements[0].offset != 0 || type.elements[0].bit_size != 0) return wrong(place, "array elements do not start at 0");
     if (stride * type.count > type.size || (stride == 0 && type.count > 65536))

@@ -87,8 +87,9 @@ Result<Link> LinuxHost::attach_to_event(int program, int event, uint64_t cookie,
 
 Result<Link> LinuxHost::attach_tracepoint(int program, const std::string& category, const std::string& name, uint64_t cookie) {
   const std::string what = fmt::format("tracepoint {}:{}", category, name);
-  AWL_TRY(root, tracefs());
-  auto id = read_file(fmt::format("{}/events/{}/{}/id", root, category, name), 64);
+  auto root = tracefs();
+  if (!root) return std::unexpected(std::move(root).error().context(fmt::format("cannot attach {}, whose number stands in tracefs alone", what)));
+  auto id = read_file(fmt::format("{}/events/{}/{}/id", *root, category, name), 64);
   if (!id) return cannot_attach(id.error().code, what);
   perf_event_attr attr{};
   attr.type = PERF_TYPE_TRACEPOINT;

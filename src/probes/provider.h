@@ -81,7 +81,7 @@ struct PacketSource {
 // What a program attached to one target can see.
 struct Context {
   std::vector<ContextField> args;        // args.NAME in order
-  std::vector<std::pair<std::string, std::string>> unreadable;  // arguments that no program can read: name, and why
+  std::vector<std::pair<std::string, std::string>> unreadable;  // arguments that no program can read: name, and why; no name: all that `args` lacks
   bool has_args = false;                 // false: `args` is refused for this kind
   std::vector<Access> positional;        // arg0 ..., each a u64
   std::optional<ContextField> retval;

@@ -7,6 +7,7 @@
 #include "probes/parts.h"
 #include "probes/registry.h"
 #include "probes/tracefs_format.h"
+#include "probes/tracepoint_types.h"
 
 namespace awl {
 namespace {
@@ -30,9 +31,18 @@ bool is_category(const std::string& name) {
 }
 bool is_event(const std::string& name) { return name != "enable" && name != "filter"; }
 
+// Without tracefs the kernel's types tell of an event that is named in full.
+Result<std::vector<Target>> match_by_types(const Target& target, Host& host, Error tracefs) {
+  if (is_glob(target.text())) return std::unexpected(std::move(tracefs).context(fmt::format("cannot find what {} matches", target.text())));
+  const auto known = types_have_event(target.parts[0], target.parts[1], host);
+  if (!known) return std::unexpected(std::move(tracefs));
+  return *known ? std::vector<Target>{target} : std::vector<Target>{};
+}
+
 Result<std::vector<Target>> match(const Target& target, Host& host) {
-  AWL_TRY(root, host.tracefs());
-  const std::string events = root + "/events";
+  auto root = host.tracefs();
+  if (!root) return match_by_types(target, host, std::move(root).error());
+  const std::string events = *root + "/events";
   const std::string& category_pattern = target.parts[0];
   const std::string& event_pattern = target.parts[1];
   std::vector<std::string> categories{category_pattern};
@@ -146,9 +156,14 @@ Context syscall_context(const std::vector<FormatField>& fields, bool enter) {
 }
 
 Result<Context> context(const Target& target, Host& host) {
-  AWL_TRY(root, host.tracefs());
-  const std::string path = fmt::format("{}/events/{}/{}/format", root, target.parts[0], target.parts[1]);
-  auto text = host.read_file(path, 1 << 20);
+  const auto root = host.tracefs();
+  auto text = root ? host.read_file(fmt::format("{}/events/{}/{}/format", *root, target.parts[0], target.parts[1]), 1 << 20)
+                   : Result<std::string>(std::unexpected(root.error()));
+  if (!text && (!root || text.error().code == EACCES)) {
+    auto known = context_from_types(target.parts[0], target.parts[1], host);
+    if (known) return known;
+    return fail_text(0, fmt::format("cannot find the fields of {}: {}; {}", target.text(), text.error().text(), known.error().message), text.error().hint);
+  }
   if (!text) return std::unexpected(std::move(text).error().context(fmt::format("cannot read the fields of {}", target.text())));
   const std::vector<FormatField> fields = parse_tracefs_format(*text);
   auto loaded = host.kernel_btf();
@@ -209,6 +224,7 @@ const Provider tracepoint_provider{
     },
     .attach = attach,
     .list = list,
+    .usable = [](Host& host) { return host.tracefs().has_value(); },  // the kernel tells there alone what to attach to
     .pid_by_predicate = true,
 };
 

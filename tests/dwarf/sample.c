@@ -73,7 +73,7 @@ KEEP int lines(int n) {
 }
 
 int main(void) {
-  static struct task task = {.name = "sample", .whole = 7};
+  static struct task task = {.name = "sample", .state = 5, .level = -3, .whole = 7, .grid = {{1, 2, 3}, {4, 5, 6}}, .at = {8, 9}, .colour = green, .real = 1.5f, .flag = true};
   word count = 35;
   integers('a', -2, 3, -4, "five", blue, 7, true);
   floats(1.5, 2, 2.5f, 4);

@@ -54,6 +54,11 @@ def python_usdt():
     return None if path.exists() and b"function__entry" in path.read_bytes() else "no Python with static probe points"
 
 
+def enum64():
+    dump = subprocess.run(["/usr/sbin/bpftool", "btf", "dump", "file", "/sys/kernel/btf/vmlinux"], capture_output=True, check=False).stdout
+    return None if b" ENUM64 " in dump else "the kernel's types have no wide enumerations, or there is no bpftool"
+
+
 def two_cpus():
     return None if os.sysconf("SC_NPROCESSORS_ONLN") >= 2 else "one CPU"
 
@@ -160,6 +165,8 @@ FEATURES = {
     "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
     "go": lambda: None if (WORKLOAD / "gotarget").exists() else "no Go compiler",
     "rust": lambda: None if (WORKLOAD / "rusttarget").exists() else "no Rust compiler",
+    "enum64": enum64,
+    "c_objects": lambda: exists(WORKLOAD / "structures.bpf.o", "no clang when the programs were built"),
     "watchpoint": watchpoint,
     "python_usdt": python_usdt,
     "postgres": lambda: None if shutil.which("initdb") and shutil.which("postgres") and b"query__start" in pathlib.Path(shutil.which("postgres")).read_bytes() else "no PostgreSQL with static probe points",

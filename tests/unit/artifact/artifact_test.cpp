@@ -129,6 +129,8 @@ TEST(Validate, Types) {
   EXPECT_THAT(with({.kind = Kind::count, .size = 8}), HasSubstr("count stands where only plain values may"));
   EXPECT_THAT(with({.kind = Kind::array, .size = 16, .count = 5, .elements = {element(0, integer(4))}}),
               HasSubstr("5 elements of 4 bytes"));
+  EXPECT_EQ(with({.kind = Kind::array, .size = 0, .count = 0, .elements = {element(0, integer(4))}}), "");
+  EXPECT_THAT(with({.kind = Kind::array, .size = 0, .count = 1, .elements = {element(0, integer(4))}}), HasSubstr("outside of the 0 bytes"));
   EXPECT_THAT(with({.kind = Kind::array, .size = 16, .count = UINT32_MAX, .elements = {element(0, {})}}), HasSubstr("elements of 0 bytes"));
   EXPECT_THAT(with({.kind = Kind::tuple, .size = 8, .elements = {element(4, integer(8))}}),
               HasSubstr("sites[0].args[1].elements[0]: bytes 4 to 12"));

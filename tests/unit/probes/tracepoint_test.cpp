@@ -38,6 +38,57 @@ btf* event_types() {
   return types;
 }
 
+// The types of a kernel whose tracefs cannot be read: sched_wakeup's class is told by the names of its parameter, sched_waking's is one of two,
+// irq_handler_entry has its own record, and what timer_start's is cannot be known.
+btf* types_of_events() {
+  btf* types = event_types();
+  const int word = static_cast<int>(id_of(types, "u32")), number = static_cast<int>(id_of(types, "int"));
+  const int untyped = btf__add_ptr(types, 0), task = btf__add_ptr(types, static_cast<int>(id_of(types, "task_struct")));
+  const auto prototype = [&](int parameter, const char* name) {
+    const int made = btf__add_func_proto(types, 0);
+    btf__add_func_param(types, name ? "__data" : nullptr, untyped);
+    btf__add_func_param(types, name, parameter);
+    return made;
+  };
+  const auto event = [&](const std::string& name, int parameter, const char* parameter_name) {
+    const int pointer = btf__add_ptr(types, prototype(parameter, nullptr));
+    btf__add_typedef(types, ("btf_trace_" + name).c_str(), pointer);
+    const int named = prototype(parameter, parameter_name);
+    btf__add_func(types, ("__traceiter_" + name).c_str(), BTF_FUNC_STATIC, named);
+  };
+  const auto event_class = [&](const std::string& name, int parameter, const char* parameter_name) {
+    const int named = prototype(parameter, parameter_name);
+    btf__add_func(types, ("trace_event_raw_event_" + name).c_str(), BTF_FUNC_STATIC, named);
+  };
+  const uint32_t comm = btf_members(btf__type_by_id(types, id_of(types, "trace_event_raw_other_template")))[1].type;
+  btf__add_struct(types, "trace_event_raw_plain_template", 24);
+  btf__add_field(types, "comm", static_cast<int>(comm), 64, 0);
+  event_class("sched_wakeup_template", task, "p");
+  event_class("other_template", task, "q");
+  event_class("plain_template", task, "q");
+  event("sched_wakeup_new", task, "p");
+  event("sched_waking", task, "q");
+  event("irq_handler_entry", number, "irq");
+  event("timer_start", word, "timer");
+  const int call = btf__add_func_proto(types, 0), registers = btf__add_ptr(types, 0);
+  btf__add_func_param(types, "regs", registers);
+  btf__add_func(types, "__x64_sys_openat", BTF_FUNC_STATIC, call);
+  btf__add_func(types, "__x64_sys_close", BTF_FUNC_STATIC, call);
+  const int text = btf__add_ptr(types, static_cast<int>(id_of(types, "char")));
+  const int body = btf__add_func_proto(types, 0);
+  btf__add_func_param(types, "dfd", number);
+  btf__add_func_param(types, "filename", text);
+  btf__add_func(types, "__do_sys_openat", BTF_FUNC_STATIC, body);
+  return types;
+}
+
+std::string names_of(const Context& context) {
+  std::string joined;
+  for (const ContextField& field : context.args) joined += (joined.empty() ? "" : " ") + field.name;
+  for (const auto& [name, reason] : context.unreadable) joined += " !" + name;
+  return joined;
+}
+
 TEST(Tracepoint, Parse) {
   EXPECT_EQ(normalised("t:sched:sched_switch"), "tracepoint:sched:sched_switch");
   EXPECT_EQ(normalised("tracepoint:a"), "tracepoint probe type requires 2 arguments, found 1\n");
@@ -56,7 +107,7 @@ TEST(Tracepoint, Match) {
   EXPECT_EQ(matches_of("tracepoint:*:sched_sw*", host), "tracepoint:sched:sched_switch");
   EXPECT_EQ(matches_of("tracepoint:*:*function*", host), "");
   host.tracefs_path.clear();
-  EXPECT_THAT(matches_of("tracepoint:sched:*", host), HasSubstr("error: tracefs is not mounted"));
+  EXPECT_THAT(matches_of("tracepoint:sched:*", host), HasSubstr("error: cannot find what tracepoint:sched:* matches: tracefs is not mounted"));
 }
 
 TEST(Tracepoint, ClassStructure) {
@@ -99,6 +150,73 @@ TEST(Tracepoint, WithoutTypesOffsetsAreFixed) {
   EXPECT_EQ(pid.text, "pid_t");
   EXPECT_EQ(pid.size, 4u);
   EXPECT_TRUE(pid.is_signed);
+}
+
+TEST(Tracepoint, WithoutTracefsTypesTellOfEvents) {
+  FakeHost host;
+  host.tracefs_path.clear();
+  EXPECT_THAT(matches_of("tracepoint:sched:sched_wakeup_new", host), HasSubstr("error: tracefs is not mounted"));
+  host.vmlinux = types_of_events();
+  EXPECT_EQ(matches_of("tracepoint:sched:sched_wakeup_new", host), "tracepoint:sched:sched_wakeup_new");
+  EXPECT_EQ(matches_of("tracepoint:sched:nosuch", host), "");
+  EXPECT_EQ(matches_of("tracepoint:syscalls:sys_enter_openat", host), "tracepoint:syscalls:sys_enter_openat");
+  EXPECT_EQ(matches_of("tracepoint:syscalls:sys_enter_nosuch", host), "");
+  EXPECT_THAT(matches_of("tracepoint:sched:*", host), HasSubstr("error: cannot find what tracepoint:sched:* matches: tracefs is not mounted"));
+  EXPECT_FALSE(find_provider("tracepoint")->usable(host));
+}
+
+TEST(Tracepoint, WithoutTracefsTypesTellTheRecord) {
+  FakeHost host;
+  host.tracefs_path.clear();
+  host.vmlinux = types_of_events();
+  const auto wakeup = context_of("tracepoint:sched:sched_wakeup_new", host);
+  ASSERT_TRUE(wakeup) << wakeup.error().text();
+  EXPECT_EQ(names_of(*wakeup), "comm pid");
+  const auto& comm = std::get<BytesAccess>(wakeup->args[0].access);
+  EXPECT_EQ(comm.core_type, "trace_event_raw_sched_wakeup_template");
+  EXPECT_EQ(comm.core_member, "comm");
+  EXPECT_EQ(comm.offset, 8u);
+  EXPECT_EQ(comm.size, 16u);
+  EXPECT_EQ(std::get<BtfTypeId>(wakeup->args[1].type).id, id_of(host.vmlinux, "pid_t"));
+
+  const auto handler = context_of("tracepoint:irq:irq_handler_entry", host);
+  ASSERT_TRUE(handler);
+  EXPECT_EQ(names_of(*handler), "irq name");
+  const auto& word = std::get<DataLocAccess>(handler->args[1].access).word;
+  EXPECT_EQ(word.core_member, "__data_loc_name");
+  EXPECT_EQ(word.offset, 12u);
+  EXPECT_EQ(word.size, 4u);
+
+  const auto unknown = context_of("tracepoint:timer:timer_start", host);
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().text(), HasSubstr("tracefs is not mounted (No such file or directory); the kernel's types do not tell which record the event timer:timer_start has"));
+}
+
+TEST(Tracepoint, WithoutTracefsSystemCallsHaveWhatTheTypesTell) {
+  FakeHost host;
+  host.tracefs_path.clear();
+  host.vmlinux = types_of_events();
+  const auto open = context_of("tracepoint:syscalls:sys_enter_openat", host);
+  ASSERT_TRUE(open);
+  EXPECT_EQ(names_of(*open), "__syscall_nr dfd filename");
+  EXPECT_TRUE(open->user_pointers);
+  const auto& name = std::get<BytesAccess>(open->args[2].access);
+  EXPECT_EQ(name.core_type, "syscall_trace_enter");
+  EXPECT_EQ(name.core_member, "args");
+  EXPECT_EQ(name.core_index, 1);
+  EXPECT_EQ(name.offset, 24u);
+  EXPECT_EQ(name.size, 8u);
+  EXPECT_EQ(names_of(*context_of("tracepoint:syscalls:sys_enter_close", host)), "__syscall_nr !");
+  EXPECT_EQ(names_of(*context_of("tracepoint:syscalls:sys_exit_close", host)), "__syscall_nr ret");
+}
+
+TEST(Tracepoint, WithoutTracefsOnlyWhatAllPossibleRecordsHave) {
+  FakeHost host;
+  host.tracefs_path.clear();
+  host.vmlinux = types_of_events();
+  const auto context = context_of("tracepoint:sched:sched_waking", host);
+  ASSERT_TRUE(context) << context.error().text();
+  EXPECT_EQ(names_of(*context), "comm !pid");
 }
 
 TEST(Tracepoint, SystemCalls) {
