@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -108,6 +109,13 @@ BtfPtr map_kernel_btf() {
   return types;
 }
 
+// What kind of machine types are for, if programs made with them could not run here.
+const char* other_machine(const btf* types) {
+  constexpr bool little = std::endian::native == std::endian::little;
+  if (btf__endianness(types) != (little ? BTF_LITTLE_ENDIAN : BTF_BIG_ENDIAN)) return "a machine with another byte order";
+  return btf__pointer_size(types) == 4 ? "a 32-bit machine" : nullptr;
+}
+
 }  // namespace
 
 Result<const btf*> LinuxHost::kernel_btf() {
@@ -117,9 +125,13 @@ Result<const btf*> LinuxHost::kernel_btf() {
   if (file.empty()) kernel_btf_ = map_kernel_btf();
   errno = 0;
   if (!kernel_btf_) kernel_btf_.reset(file.empty() ? btf__load_vmlinux_btf() : btf__parse(file.c_str(), nullptr));
-  if (kernel_btf_) return kernel_btf_.get();
+  const char* machine = kernel_btf_ && !file.empty() ? other_machine(kernel_btf_.get()) : nullptr;
+  if (kernel_btf_ && !machine) return kernel_btf_.get();
   const int code = errno;
-  if (file.empty())
+  if (machine) kernel_btf_.reset();
+  if (machine)
+    kernel_btf_error_ = Error{0, fmt::format("the BTF in '{}' is that of {}", file, machine), "give the BTF of a kernel for this machine's architecture"};
+  else if (file.empty())
     kernel_btf_error_ = Error{code, "cannot load the kernel's types (/sys/kernel/btf/vmlinux)", std::string(no_btf_hint)};
   else
     kernel_btf_error_ = Error{code, fmt::format("cannot read BTF from '{}'", file),

@@ -76,9 +76,9 @@ std::vector<uint32_t> records_of(const btf* types, const std::string& event, Hos
   const auto wanted = find_function_pointer(types, std::string(event_typedef) + event, host);
   if (!wanted) return {};
   std::vector<EventClass> classes;
-  for (const std::string& name : names_of_kind(types, BTF_KIND_STRUCT, record_prefix, "*")) {
+  for (const std::string_view name : names_of_kind(types, BTF_KIND_STRUCT, record_prefix, "*")) {
     auto prototype = first_function(types, class_functions, name, host);
-    if (prototype && same_parameters(*prototype, *wanted, &BtfParameter::type)) classes.push_back({name, std::move(*prototype)});
+    if (prototype && same_parameters(*prototype, *wanted, &BtfParameter::type)) classes.push_back({std::string(name), std::move(*prototype)});
   }
   prefer(classes, [&](const EventClass& c) { return find_named(types, std::string(event_typedef) + c.name, BTF_KIND_TYPEDEF, host) == 0; });
   if (const auto named = first_function(types, event_functions, event, host))
@@ -121,9 +121,9 @@ Context record_context(const NamedBtf& named, const std::vector<uint32_t>& recor
     const bool data = name.starts_with(behind);
     if (data) name.remove_prefix(behind.size());
     if (name.starts_with(relative))
-      made.unreadable.emplace_back(name.substr(relative.size()), "its place is told by a distance that programs are not given");
+      made.unreadable.emplace_back(name.substr(relative.size()), "lies at a distance from its own place, which programs are not given");
     else if (!everywhere)
-      made.unreadable.emplace_back(name, "the kernel's types do not tell for sure that the event has it");
+      made.unreadable.emplace_back(name, "may be a field of the event or not: the kernel's types do not tell, and tracefs cannot be read");
     else if (data)  // what the bytes are stands in tracefs alone: nearly all are text
       made.args.push_back({std::string(name), CSpelling{"char[]", 0, true}, DataLocAccess{access}});
     else

@@ -229,10 +229,11 @@ void Checker::field(const ast::Expr& e, const ast::Field& f) {
   std::vector<std::string_view> names;
   for (const Member& m : unit_->types.members(structure)) names.push_back(m.name);
   suggest(d, f.name, names);
+  if (names.empty()) d.hint(fmt::format("{} is only declared: define it, or include the header that does", TypeTable::text(structure)));
   auto* call = std::get_if<ast::Call>(&f.object->node);
   if (!call || !call->builtin || !(call->builtin->flags & BuiltinFlag::arguments)) return;
   for (const auto& [name, reason] : probe_->context.unreadable)
-    if (name.empty() || name == f.name) d.hint(reason);
+    if (name.empty()) d.hint(reason);
 }
 
 // A field that a packet view or the context lacks. False for fields of other things.
