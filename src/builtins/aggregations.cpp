@@ -167,7 +167,8 @@ using artifact::SeriesFunction;
 
 constexpr std::array<std::string_view, 5> series_functions = {"", "avg", "max", "min", "sum"};  // in the order of SeriesFunction
 constexpr uint32_t point_size = 24;            // u64 interval, u64 value, u64 weight
-constexpr int64_t most_intervals = 32768 / point_size;  // the kernel's limit for a CPU's part of a value
+constexpr int64_t most_point_bytes = 32768;    // the kernel's limit for a CPU's part of a value (PCPU_MIN_UNIT_SIZE)
+constexpr int64_t most_intervals = most_point_bytes / point_size;
 
 std::optional<SeriesFunction> series_function(CallCheck& c) {
   if (c.count() < 4) return SeriesFunction::last;
@@ -192,7 +193,8 @@ void check_tseries(CallCheck& c) {
   if (!interval || !intervals) return;
   if (*interval < 1) c.diagnostics().report<Diag::tseries_interval>(c.arg(1).span, *interval);
   else if (*intervals < 1) c.diagnostics().report<Diag::tseries_few>(c.arg(2).span, *intervals);
-  else if (*intervals > most_intervals) c.diagnostics().report<Diag::tseries_many>(c.arg(2).span, *intervals, most_intervals);
+  else if (*intervals > most_intervals) c.diagnostics().report<Diag::tseries_many>(c.arg(2).span, *intervals, most_intervals)
+        .hint(fmt::format("an element's intervals stand together in memory of each CPU, {} bytes each, for which the kernel gives {}: make the intervals longer", point_size, most_point_bytes));
   else if (!series_function(c)) c.diagnostics().report<Diag::tseries_function>(c.arg(3).span, c.string(3).value_or(""));
 }
 

@@ -24,7 +24,7 @@ bool names_element(const ast::Expr& e) {
 // delete(@m), delete(@m[k]) (the old form) and delete(@m, k).
 void check_delete(CallCheck& c) {
   if (!std::holds_alternative<ast::MapRef>(c.arg(0).node)) {
-    c.diagnostics().report<Diag::expects_map>(c.arg(0).span, c.call().name);
+    c.diagnostics().report<Diag::expects_map>(c.arg(0).span, c.call().name, "map");
     return;
   }
   bool element = names_element(c.arg(0));

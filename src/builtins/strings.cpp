@@ -174,7 +174,7 @@ const Builtin rows[] = {
     {.name = "path",
      .signature = "path(any path, literal int size = max) -> string",
      .doc = "The full name of a file, given its `struct path` (of an argument in fentry and fexit, or in iter); \"\" with a warning where `size` bytes are too few.",
-     .example = "fentry:filp_close { print(path(args.filp.f_path)) }",
+     .example = "fentry:security_file_open { print(path(args.file.f_path)) }",
      .flags = BuiltinFlag::needs_probe,
      .infer = path_type,
      .check = check_path,

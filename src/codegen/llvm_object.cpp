@@ -13,7 +13,9 @@ namespace {
 
 // Different stacks between two looks of the run side, which takes them out several times a second. Memory for all is taken when the map is made:
 // kernels before 6.1 refuse other maps to perf events.
-constexpr uint32_t stored_stacks = 4096;
+// Stacks that wait to be read (runtime/stacks.h): memory of the kernel for them, and how many at least, whatever their size.
+constexpr uint64_t stacks_bytes = 16u << 20;
+constexpr uint64_t fewest_stacks = 4096, most_stacks = 65536;
 constexpr uint32_t default_ring_bytes = 4 << 20;  // the run side sets its own size before load
 
 uint64_t align8(uint64_t n) { return (n + 7) / 8 * 8; }
@@ -107,7 +109,8 @@ llvm::GlobalVariable* Object::named_map(std::string_view name) {
 llvm::GlobalVariable* Object::make_stacks_map() {
   llvm::DIType *u64 = debug.integer(8, false), *u32 = debug.integer(4, false);
   uint64_t words = unit.types.stack_room() / 8;
-  MapShape shape{.type = BPF_MAP_TYPE_HASH, .max_entries = stored_stacks, .key = debug.structure("", {{"hash", u64, 0, 64}, {"frames", u32, 64, 32}, {"frame_bytes", u32, 96, 32}}, 16), .value = debug.array(u64, 8, words)};
+  uint32_t entries = static_cast<uint32_t>(std::clamp(stacks_bytes / std::max<uint64_t>(words * 8, 1), fewest_stacks, most_stacks));
+  MapShape shape{.type = BPF_MAP_TYPE_HASH, .max_entries = entries, .key = debug.structure("", {{"hash", u64, 0, 64}, {"frames", u32, 64, 32}, {"frame_bytes", u32, 96, 32}}, 16), .value = debug.array(u64, 8, words)};
   return make_map(std::string(artifact::stacks_map), shape);
 }
 

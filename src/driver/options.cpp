@@ -159,7 +159,7 @@ Result<bool> take_own_option(int code, const char* value, Options& options) {
       }
       return true;
     case option_usdt_activation: return true;  // the kernels that awl supports count the uses of semaphores themselves
-    case option_dwarf_pid: return fail(0, "this option is not supported yet");
+    case option_dwarf_pid: return fail_text(0, "--dwarf-pid is for dw_ustack(), which awl has not", "ustack() follows frame pointers and needs no process");
     default: return false;
   }
 }

@@ -48,12 +48,8 @@ uint64_t word(std::span<const uint8_t> bytes, size_t index) {
 }
 
 MapRow make_row(const MapHandle& handle, std::span<const uint8_t> key, std::span<const uint8_t> value) {
-  MapRow row{.key = {key.begin(), key.end()}};
-  if (is_percpu(*handle.map))
-    row.value = merge_cpus(*handle.map, value, handle.cpus);
-  else
-    row.value.assign(value.begin(), value.end());
-  return row;
+  if (is_percpu(*handle.map)) return {.key = key, .value = merge_cpus(*handle.map, value, handle.cpus)};
+  return {.key = key, .value = value};
 }
 
 using Visit = std::function<void(std::span<const uint8_t> key, std::span<const uint8_t> value)>;
@@ -175,19 +171,19 @@ bool is_updated(const Map& map, std::span<const uint8_t> merged) {
   }
 }
 
-MapRow zero_row(const Map& map) { return {.value = std::vector<uint8_t>(value_size(map))}; }
+MapRow zero_row(const Map& map) { return {.key = {}, .value = std::vector<uint8_t>(value_size(map))}; }
 
 Result<std::vector<MapRow>> read_map(const MapHandle& handle) {
   const Map& map = *handle.map;
   std::vector<MapRow> rows;
   if (map.storage == Storage::global) {
     std::span<uint8_t> set = global_bytes(handle, map.set_offset, 8), value = global_bytes(handle, map.offset, map.value.size);
-    if (word(set, 0)) rows.push_back({.value = {value.begin(), value.end()}});
+    if (word(set, 0)) rows.push_back({.key = {}, .value = std::span<const uint8_t>(value)});
     return rows;
   }
   if (map.storage == Storage::percpu_slot) {
     AWL_TRY(value, read_slot(handle));
-    if (handle.zeroed || is_updated(map, value)) rows.push_back({.value = std::move(value)});
+    if (handle.zeroed || is_updated(map, value)) rows.push_back({.key = {}, .value = value});
     return rows;
   }
   AWL_CHECK(visit_all(handle, [&](auto key, auto value) { rows.push_back(make_row(handle, key, value)); }));

@@ -49,7 +49,7 @@ constexpr milliseconds loss_interval{500};
 constexpr milliseconds process_interval{50};
 
 // How often stacks are taken out of the kernel's map, which is made for as many as come in between.
-constexpr milliseconds stacks_interval{100};
+constexpr milliseconds stacks_interval{50};
 
 // Attaching or detaching that takes longer is told, and how often.
 constexpr milliseconds progress_after{1000}, progress_interval{100};
@@ -419,7 +419,11 @@ Result<> LiveSession::start() {
   for (size_t i = 0; i < maps_.size(); ++i)
     if (holds_user_addresses(*maps_[i].map)) address_maps_.push_back(i);
   // Where it is not to be had, /proc has to do.
-  if (shows_user_addresses(artifact_.meta)) static_cast<void>(names_.processes.open());
+  if (shows_user_addresses(artifact_.meta) && names_.processes.open()) {
+    // The processes of -c and -p may have ended before the first of their addresses is to be shown.
+    for (std::optional<int> process : {options_.child, options_.pid})
+      if (process) names_.users.remember(static_cast<uint32_t>(*process));
+  }
   handler_.losses.events.resize(artifact_.meta.programs.size());
   AWL_CHECK(open_events());
   AWL_CHECK(open_packets());

@@ -99,7 +99,8 @@ std::string MachineNames::probe(uint64_t id) {
 void MachineNames::set_matches(size_t program, std::vector<std::string> names) { matches_[program] = std::move(names); }
 
 std::string MachineNames::timestamp(uint64_t nanoseconds, std::string_view format, uint32_t clock) {
-  return format_time(to_wall_clock(nanoseconds, clock), format);
+  std::string text = format_time(to_wall_clock(nanoseconds, clock), format);
+  return text.empty() ? "(?)" : text;  // as bpftrace, for which strftime(3) failed
 }
 
 std::string_view MachineNames::string(uint64_t index) {

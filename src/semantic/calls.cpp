@@ -111,9 +111,14 @@ std::string expectation(std::string_view type) {
   return out;
 }
 
-void report_argument(Diagnostics& diagnostics, const ast::Expr& expr, const ast::Call& call, const ast::Expr& argument, const Parameter& p) {
+void report_argument(Diagnostics& diagnostics, const ast::Expr& expr, const ast::Call& call, const ast::Expr& argument, const Parameter& p,
+                     std::span<const Signature* const> possible, size_t index) {
   std::string_view type = p.type;
-  if (type == "map") diagnostics.report<Diag::expects_map>(argument.span, call.name);
+  if (type == "map") {
+    std::string types;
+    for (const Signature* s : possible) types += (types.empty() ? "" : " or ") + expectation(parameter(*s, index)->type);
+    diagnostics.report<Diag::expects_map>(argument.span, call.name, types);
+  }
   else if (type.starts_with("literal ")) diagnostics.report<Diag::expects_literal>(argument.span, call.name, type == "literal int" ? "int" : type.substr(8), family(argument.type)).hint(type == "literal string" ? fmt::format("quote it: {}(\"...\")", call.name) : std::string("a value that is only known when the program runs cannot be used here"));
   else if (type == "variable") diagnostics.report<Diag::find_variable>(argument.span, call.name, p.name).hint("declare one before: let $value");
   else if (type == "mode") diagnostics.report<Diag::expects_mode>(argument.span, call.name, p.name);
@@ -234,7 +239,7 @@ bool check_signature(Unit& unit, const ast::Expr& expr, const ast::Call& call) {
   const Parameter& p = *parameter(*best, furthest);
   if (argument.type && argument.type->kind == Kind::none && any_alternative(p.type, [](std::string_view w) { return w == "any"; }))
     diagnostics.report<Diag::none_argument>(expr.span, call.name);
-  else report_argument(diagnostics, expr, call, argument, p);
+  else report_argument(diagnostics, expr, call, argument, p, possible, furthest);
   return false;
 }
 

@@ -7,6 +7,7 @@
 #include "base/diag/statements.h"
 #include "base/diag/variables.h"
 #include "base/near_names.h"
+#include "builtins/absent.h"
 #include "semantic/calls.h"
 #include "semantic/checker.h"
 #include "semantic/operators.h"
@@ -25,6 +26,11 @@ void suggest(Diagnostic& d, std::string_view name, std::span<const std::string_v
   // Of very short names each is near to each.
   if (name.size() < 3) return;
   if (auto near = nearest_name(name, candidates)) d.hint(fmt::format("did you mean '{}{}'?", prefix, *near));
+}
+
+void suggest_builtin(Diagnostic& d, std::string_view name, std::span<const std::string_view> candidates) {
+  if (std::string_view instead = instead_of_absent(name); !instead.empty()) d.hint(std::string(instead));
+  else suggest(d, name, candidates);
 }
 
 bool is_byte_array(Type t) { return t->kind == Kind::array && is_integer(t->element) && t->element->size == 1; }
@@ -105,7 +111,7 @@ void Checker::identifier(const ast::Expr& e, const ast::Identifier& i) {
     return;
   }
   Diagnostic& d = diagnostics_->report<Diag::unknown_identifier>(e.span, i.name);
-  suggest(d, i.name, builtin_names());
+  suggest_builtin(d, i.name, builtin_names());
 }
 
 void Checker::map_ref(const ast::Expr& e, const ast::MapRef& m) {
@@ -171,7 +177,7 @@ void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
     Diagnostic& d = diagnostics_->report<Diag::unknown_function>(e.span, c.name);
     std::vector<std::string_view> names = builtin_names();
     for (const FunctionInstance& function : unit_->functions) names.push_back(function.name);
-    suggest(d, c.name, names);
+    suggest_builtin(d, c.name, names);
     return;
   }
   if (!allowed_here(e, c)) return;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures awl beside bpftrace and hand-written C in the same run: a table on the screen, build/bench.json.
 
-usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|dump|packet|compile]      (`./dev bench`)
+usage: bench.py --peer DIR [--build DIR] [--runs N] [--only startup|event|print|dump|symbols|packet|compile]      (`./dev bench`)
 
 Runs alternate between the tools, so that what else the machine does hits all of them; the median of the runs is shown.
   startup  wall time and peak resident memory of a whole run
@@ -9,6 +9,7 @@ Runs alternate between the tools, so that what else the machine does hits all of
   compile  time to compile programs of growing size, nothing of them run
   packet   nanoseconds a packet by BPF_PROG_TEST_RUN, awl beside C (packets.py)
   print    a million events, each printed with three values to a file: lines a second, and the part that was lost
+  symbols  10,000 different user stacks, each with its kernel stack, printed with their symbols: time from the interrupt to the end
   dump     a map of a million keys: time from the interrupt until all is printed and the process has ended
 """
 import argparse
@@ -45,6 +46,19 @@ EVENT = {
     "@ = max(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = max(args.id); }", "max"),
     "@ = min(args.id)": ("tracepoint:raw_syscalls:sys_enter { @ = min(args.id); }", "max"),
     "@ = lhist(args.id, 0, 500, 10)": ("tracepoint:raw_syscalls:sys_enter { @ = lhist(args.id, 0, 500, 10); }", "lhist"),
+    **{
+        f"@[pid] = {call}": (f"tracepoint:raw_syscalls:sys_enter {{ @[pid] = {call}; }}", c_name)
+        for call, c_name in {
+            "count()": "count_by",
+            "sum(args.id)": "stats_by",
+            "avg(args.id)": "stats_by",
+            "stats(args.id)": "stats_by",
+            "min(args.id)": "max_by",
+            "max(args.id)": "max_by",
+            "hist(args.id)": "hist_by",
+            "lhist(args.id, 0, 500, 10)": "lhist_by",
+        }.items()
+    },
 }
 COMPILE_SIZES = (125, 250, 500, 1000)
 COMPILE = {
@@ -56,6 +70,9 @@ COMPILE = {
 # A map of a million keys, printed at the end.
 DUMP_KEYS = 1_000_000
 DUMP = ("config = { max_map_keys = 1100000 } tracepoint:syscalls:sys_enter_getppid /comm == \"sysloop\"/ { @i++; @m[@i] = @i; }", None)
+# Stacks of a living process, as many as there are different ones, in a map that is printed at the end.
+STACKS = 10_000
+SYMBOLS = ('config = { max_map_keys = 20000 } tracepoint:syscalls:sys_enter_getppid /comm == "stacks"/ { @[ustack, kstack] = count(); }', None)
 PRINT = ('tracepoint:syscalls:sys_enter_getppid { printf("%d %s %d\\n", pid, comm, cpu); }', "print")
 PRINT_EVENTS = 1_000_000
 
@@ -169,6 +186,21 @@ def print_speed(tools, tool, folder):
     return lines / seconds, 100 * (1 - lines / PRINT_EVENTS)
 
 
+def symbols_speed(tools, tool, folder):
+    """-> (milliseconds from the interrupt to the end, stacks printed, thousand frames printed by name)"""
+    program, c_name = SYMBOLS
+    with Attached(tools, tool, program, c_name, folder):
+        workload = subprocess.Popen([tools.build / "workload/stacks", str(STACKS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        workload.stdout.readline()
+        time.sleep(0.5)
+        start = time.monotonic()
+    milliseconds = (time.monotonic() - start) * 1000
+    workload.communicate()
+    with open(folder / "out", "rb") as out:
+        lines = out.readlines()
+    return milliseconds, sum(1 for line in lines if b"]: " in line), sum(1 for line in lines if b"+" in line) / 1000
+
+
 def dump_speed(tools, tool, folder):
     """-> (milliseconds from the interrupt to the end, keys printed)"""
     program, c_name = DUMP
@@ -214,7 +246,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--peer", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--only", choices=["startup", "event", "print", "dump", "packet", "compile"])
+    parser.add_argument("--only", choices=["startup", "event", "print", "dump", "symbols", "packet", "compile"])
     parser.add_argument("--calls", type=int, default=500_000)
     options = parser.parse_args()
     os.environ["BPFTRACE_MAX_PROBES"] = "2000"  # for the programs of the compile table
@@ -243,6 +275,9 @@ def main():
         if options.only in (None, "print"):
             medians = alternate(tools, max(1, options.runs // 2), lambda tool: print_speed(tools, tool, folder))
             row("printf of three values", ["lines a second", "lost %"], medians, ["{:.0f}", "{:.1f}"], results)
+        if options.only in (None, "symbols"):
+            medians = alternate(tools, max(1, options.runs // 2), lambda tool: symbols_speed(tools, tool, folder), [name for name in tools.names if name != "C"])
+            row("10,000 stacks with symbols", ["ms to print", "stacks", "thousand frames"], medians, ["{:.0f}", "{:.0f}", "{:.0f}"], results)
         if options.only in (None, "packet"):
             both = Tools(options.build.resolve(), options.peer.resolve())
             both.names = [n for n in tools.names if n != "bpftrace"]

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "artifact/schema.h"
+#include "base/short_bytes.h"
 #include "runtime/format/value.h"
 
 namespace awl {
@@ -11,7 +12,7 @@ namespace awl {
 // An element as rendering takes it: key bytes (none for scalars) and one value, merged over CPUs: plain values as stored; aggregations
 // in their per-CPU layout (schema.h) with the totals of all CPUs.
 struct MapRow {
-  std::vector<uint8_t> key, value;
+  ShortBytes key, value;
 };
 
 // Puts rows into the order of output: by value for integers and aggregations, else by key; ties by key.

@@ -1,5 +1,6 @@
 // tracepoint:raw_syscalls:sys_enter { @ = hist(args.id); }
 #include "common.h"
+#include "log2.h"
 
 struct buckets {
   __u64 slots[66];  // negative, 0, 1, [2, 4) ...
@@ -11,19 +12,6 @@ struct {
   __type(key, __u32);
   __type(value, struct buckets);
 } histogram SEC(".maps");
-
-static __always_inline __u32 bucket(long number) {
-  if (number <= 0) return number < 0 ? 0 : 1;
-  __u64 n = (__u64)number;
-  __u32 log = 0;
-  if (n >> 32) log += 32, n >>= 32;
-  if (n >> 16) log += 16, n >>= 16;
-  if (n >> 8) log += 8, n >>= 8;
-  if (n >> 4) log += 4, n >>= 4;
-  if (n >> 2) log += 2, n >>= 2;
-  if (n >> 1) log += 1;
-  return log + 2;
-}
 
 SEC("tp/raw_syscalls/sys_enter")
 int hist(struct sys_enter_context* context) {
