@@ -93,6 +93,7 @@ int main(int argc, char** argv) {
     return exit_usage;
   }
   options->run.session.color = use_color();
+  options->run.session.color_tests = !without_color();
   std::unique_ptr<Host> host = make_linux_host(options->run.host);
   host->process = options->run.session.pid;
   switch (options->command) {

@@ -57,6 +57,7 @@ FOR DEVELOPERS:
 
 ENVIRONMENT:
     AWL_COLOR, BPFTRACE_COLOR     auto, always, never
+    NO_COLOR                      no colours at all
     AWL_BTF, BPFTRACE_BTF         as --btf
     BPFTRACE_MAX_STRLEN ...       settings of the config block; see awl(8)
 

@@ -41,6 +41,11 @@ void report_json(const OwnProbes& own, std::string_view type, std::string_view n
   out += fmt::format(": {}}}}}\n", data);
 }
 
+// "[  PASSED  ]" in green, what is wrong in red.
+std::string label(const OwnProbes& own, bool good, std::string_view text) {
+  return own.color ? fmt::format("{}{}{}", good ? green : red, text, plain) : std::string(text);
+}
+
 // "1 test", "2 tests"
 std::string tests(size_t count) { return fmt::format("{} test{}", count, count == 1 ? "" : "s"); }
 
@@ -55,16 +60,16 @@ void report_test(const OwnProbes& own, std::string_view name, bool passed, uint6
     out += output;
     if (!output.empty() && !output.ends_with('\n')) out += '\n';
   }
-  out += fmt::format("{}{}{} {} ({})\n", passed ? green : red, passed ? "[       OK ]" : "[  FAILED  ]", plain, name, duration_text(nanoseconds));
+  out += fmt::format("{} {} ({})\n", label(own, passed, passed ? "[       OK ]" : "[  FAILED  ]"), name, duration_text(nanoseconds));
 }
 
 void report_summary(const OwnProbes& own, size_t count, const std::vector<std::string_view>& failed) {
   std::string& out = own.output.text();
-  out += fmt::format("{}[==========]{} {} ran.\n", green, plain, tests(count));
-  out += fmt::format("{}[  PASSED  ]{} {}.\n", green, plain, tests(count - failed.size()));
+  out += fmt::format("{} {} ran.\n", label(own, true, "[==========]"), tests(count));
+  out += fmt::format("{} {}.\n", label(own, true, "[  PASSED  ]"), tests(count - failed.size()));
   if (failed.empty()) return;
-  out += fmt::format("{}[  FAILED  ]{} {}, listed below:\n", red, plain, tests(failed.size()));
-  for (std::string_view name : failed) out += fmt::format("{}[  FAILED  ]{} {}\n", red, plain, name);
+  out += fmt::format("{} {}, listed below:\n", label(own, false, "[  FAILED  ]"), tests(failed.size()));
+  for (std::string_view name : failed) out += fmt::format("{} {}\n", label(own, false, "[  FAILED  ]"), name);
 }
 
 // ---- benchmarks ----
@@ -138,10 +143,10 @@ Result<int> run_tests(const OwnProbes& own) {
   if (all.empty()) return -1;
   const bool text = own.format == Format::text;
   std::vector<std::string_view> failed;
-  if (text) own.output.text() += fmt::format("{}[==========]{} Running {} tests.\n", green, plain, all.size());
+  if (text) own.output.text() += fmt::format("{} Running {} tests.\n", label(own, true, "[==========]"), all.size());
   for (const LoadedProgram* program : all) {
     const std::string_view name = name_of(*program);
-    if (text) own.output.text() += fmt::format("{}[ RUN      ]{} {}\n", green, plain, name);
+    if (text) own.output.text() += fmt::format("{} {}\n", label(own, true, "[ RUN      ]"), name);
     own.handler.hold();
     const Clock::time_point start = Clock::now();
     const Result<uint32_t> returned = run_once(*program);

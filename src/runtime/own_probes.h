@@ -15,6 +15,7 @@ struct OwnProbes {
   EventHandler& handler;
   Output& output;
   Format format = Format::text;
+  bool color = true;  // of the reports of tests
   std::function<void()> drain;
 };
 

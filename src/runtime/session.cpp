@@ -268,7 +268,7 @@ void LiveSession::watch(const std::string& name, uint64_t address, int process) 
 
 // --test, --bench
 Result<> LiveSession::run_own_probes() {
-  const OwnProbes own{.programs = loaded_.programs, .handler = handler_, .output = output_, .format = options_.format, .drain = [this] {
+  const OwnProbes own{.programs = loaded_.programs, .handler = handler_, .output = output_, .format = options_.format, .color = options_.color_tests, .drain = [this] {
                         while (drain()) {
                         }
                       }};

@@ -41,6 +41,7 @@ struct SessionOptions {
   std::string probe_filter;      // a regular expression: of probes other than begin and end only those run whose name it finds; empty: all
   bool dry_run = false;          // start() attaches and says nothing; begin probes do not run
   bool color = false;            // of messages
+  bool color_tests = true;       // of the reports of tests, wherever they go
   bool fail_on_loss = false;     // a run that lost something ends with exit_lost
   RunMode mode = RunMode::trace;
   bool show_progress = false;    // of attaching and detaching, when it takes long: on `messages`, which is a terminal

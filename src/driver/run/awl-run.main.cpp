@@ -63,6 +63,7 @@ int usage_error() {
 int main(int argc, char** argv) {
   RunOptions options;
   options.session.color = use_color();
+  options.session.color_tests = !without_color();
   int dashes = find_dashes(argc, argv, takes_value);
   for (int code; (code = getopt_long(dashes, argv, "p:c:o:f:B:qvd:hV", long_options, nullptr)) != -1;) {
     if (code == '?') return usage_error();

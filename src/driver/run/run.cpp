@@ -117,7 +117,13 @@ void print_error(const Error& error, bool color) {
   if (!error.hint.empty()) fmt::print(stderr, "HINT: {}\n", error.hint);
 }
 
+bool without_color() {
+  const char* value = getenv("NO_COLOR");
+  return value && *value;
+}
+
 bool use_color() {
+  if (without_color()) return false;
   for (const char* name : {"AWL_COLOR", "BPFTRACE_COLOR"}) {
     const char* value = getenv(name);
     if (value && strcmp(value, "always") == 0) return true;

@@ -26,6 +26,8 @@ inline constexpr int exit_failed = 255;
 
 // "ERROR: ..." with its hint on standard error.
 void print_error(const Error& error, bool color);
+// Whether NO_COLOR is set, and not to nothing: then there are no colours, whatever else asks for them.
+bool without_color();
 // Whether messages are coloured: BPFTRACE_COLOR or AWL_COLOR (always, never, auto), else on a terminal.
 bool use_color();
 
