@@ -103,6 +103,12 @@ void fields(V& v, Need& n) {
   v("source_line", n.source_line);
 }
 template <typename V>
+void fields(V& v, Send& s) {
+  v("program", s.program);
+  v("packet", s.packet);
+  v("place", s.place);
+}
+template <typename V>
 void fields(V& v, Setting& s) {
   v("name", s.name);
   v("value", s.value);
@@ -118,6 +124,7 @@ void fields(V& v, Meta& m) {
   v("sites", m.sites);
   v("params", m.params);
   v("needs", m.needs);
+  v("sends", m.sends);
   v("strings", m.strings);
   v("settings", m.settings);
   v("probe_names", m.probe_names);

@@ -178,6 +178,16 @@ struct Need {
   bool operator==(const Need&) const = default;
 };
 
+// A packet that a `test` program has sent. Such a program runs in steps: its context is two u64, the number of the step (from 0) and what the program
+// that got the last packet returned. It returns 0 or 1 at its end (passed, failed), or first_send + an index into Meta::sends: that packet is to be
+// sent, then the next step run.
+inline constexpr uint32_t first_send = 2;
+struct Send {
+  uint32_t program = 0;         // index of the program that gets it, of a kind that takes packets
+  std::vector<uint8_t> packet;  // from the Ethernet header on
+  std::string place;            // "stdin:1:9-28"
+};
+
 struct Setting {  // config that matters at run time, as text
   std::string name, value;
 };
@@ -194,6 +204,7 @@ struct Meta {
   std::vector<Site> sites;
   std::vector<Param> params;
   std::vector<Need> needs;
+  std::vector<Send> sends;
   std::vector<std::string> strings;
   std::vector<Setting> settings;
   std::vector<std::string> probe_names;  // for values of Kind::probe that are known at build time

@@ -184,6 +184,7 @@ Result<> validate(const Meta& meta) {
   AWL_CHECK(check_rows(meta.maps, "maps"));
   AWL_CHECK(check_rows(meta.sites, "sites"));
   AWL_CHECK(check_rows(meta.params, "params"));
+  AWL_CHECK(check_rows(meta.sends, "sends"));
   AWL_CHECK(check_rows(meta.strings, "strings"));
   AWL_CHECK(check_rows(meta.probe_names, "probe_names"));
   if (meta.globals_size > max_value_size) return wrong("globals_size", "{} bytes", meta.globals_size);
@@ -194,6 +195,8 @@ Result<> validate(const Meta& meta) {
   for (size_t i = 0; i < meta.maps.size(); ++i) AWL_CHECK(check_map(meta.maps[i], meta, fmt::format("maps[{}]", i)));
   for (size_t i = 0; i < meta.sites.size(); ++i) AWL_CHECK(check_site(meta.sites[i], meta, fmt::format("sites[{}]", i)));
   for (size_t i = 0; i < meta.params.size(); ++i) AWL_CHECK(check_param(meta.params[i], fmt::format("params[{}]", i)));
+  for (size_t i = 0; i < meta.sends.size(); ++i)
+    if (meta.sends[i].program >= meta.programs.size()) return wrong(fmt::format("sends[{}]", i), "program {} of {}", meta.sends[i].program, meta.programs.size());
   if (!meta.sites.empty() && meta.lost_offset + 8ULL * meta.programs.size() > meta.globals_size)
     return wrong("lost_offset", "the counters of {} programs lie outside of the {} bytes of globals", meta.programs.size(),
                  meta.globals_size);

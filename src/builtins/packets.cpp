@@ -84,6 +84,15 @@ void check_cidr(CallCheck& c) {
   else if (auto prefix = parse_prefix(*text); !prefix) c.diagnostics().report<Diag::prefix>(c.arg(0).span, *text, prefix.error()).hint("write \"10.0.0.0/8\" or \"fd00::/16\"");
 }
 
+bool is_test(const Target& target) { return target.provider && target.provider->runs == Runs::as_test; }
+
+void check_verdict(CallCheck& c) {
+  if (!is_test(c.target())) c.diagnostics().report<Diag::verdict_place>(c.expr().span);
+}
+
+// What the run side gives a step of a test, see artifact::Send.
+constexpr BytesAccess last_verdict{.offset = 8, .size = 8};
+
 constexpr BuiltinFlag view_flags = BuiltinFlag::variable | BuiltinFlag::needs_probe | BuiltinFlag::packet_view;
 
 const Builtin rows[] = {
@@ -176,6 +185,31 @@ const Builtin rows[] = {
      .flags = BuiltinFlag::unsafe | BuiltinFlag::needs_probe,
      .check = check_redirect,
      .lower = [](Emit& e, CallLower& c) { return e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},
+    {.name = "send",
+     .signature = "send(packet packet, literal string probe = \"\")",
+     .doc =
+         "In a test probe: gives a packet() to the program of a probe that sees packets (xdp, tc, cgroup_skb), which need not be attached for that; `verdict` is then what it decided. "
+         "`probe` names it as its attach point is written; without, it is the only one of the script. A statement of its own, at the top of the body: the test runs up to "
+         "it, then the packet is sent, then the test goes on, with its variables.",
+     .example = "xdp:lo /udp.dport == 9/ { return XDP_PASS; } test:discard { send(packet(ip(dst=\"10.0.0.1\"), udp(dport=9))); assert(verdict == XDP_PASS, \"passes\"); }",
+     .flags = BuiltinFlag::no_value | BuiltinFlag::needs_probe,
+     .lower = [](Emit&, CallLower&) { return Value{}; }},
+    {.name = "packet",
+     .signature = "packet(any parts...) -> packet",
+     .doc =
+         "A packet for send(), of headers (eth, vlan, ip, ip6, tcp, udp, icmp, icmp6) with their fields by name, strings that stand for their bytes, and numbers for as many bytes of "
+         "zero. Fields have the names that they have elsewhere (`tcp(dport=80, syn=1)`), addresses are strings. What is left open is filled in: lengths, the types of what "
+         "follows, checksums; an Ethernet header if there is none. All values must be known when compiling.",
+     .example = "xdp:lo { @[vlan.id] = count(); } test:tagged { send(packet(eth(src=\"02:00:00:00:00:09\"), vlan(id=7), ip6(dst=\"fd00::1\"), tcp(dport=80, syn=1), \"GET\", 20)); }",
+     .flags = BuiltinFlag::needs_probe,
+     .lower = [](Emit&, CallLower&) { return Value{}; }},
+    {.name = "verdict",
+     .signature = "verdict() -> int64",
+     .doc = "In a test probe: what the program returned that got the packet of the last send(). It is compared with XDP_DROP, TC_ACT_SHOT ...",
+     .example = "xdp:lo { return XDP_PASS; } test:passes { send(packet(ip())); assert(verdict == XDP_PASS, \"passes\"); }",
+     .flags = BuiltinFlag::variable | BuiltinFlag::needs_probe,
+     .check = check_verdict,
+     .lower = [](Emit& e, CallLower&) { return e.context_load(64, last_verdict); }},
 };
 
 }  // namespace

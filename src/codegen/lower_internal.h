@@ -187,6 +187,7 @@ class Lowering {
   void block(const std::vector<ast::StmtPtr>& statements);
   void run(std::span<const ast::StmtPtr> statements);
   void unroll(const ast::Unroll& node);
+  void steps();
   void statement(const ast::Stmt& s);
   void assign(const ast::Stmt& s, const ast::Assign& assign);
   void assign_context(const ast::Stmt& s, const ast::Assign& assign);

@@ -62,16 +62,44 @@ Value Lowering::current_task_group() {
       });
 }
 
+static bool is_send(const ast::StmtPtr& s) {
+  auto* statement = std::get_if<ast::ExprStmt>(&s->node);
+  auto* call = statement ? std::get_if<ast::Call>(&statement->value->node) : nullptr;
+  return call && call->name == "send";
+}
+
+// A test that sends packets, see artifact::Send: each run of the program is one step, from behind a send() to the next.
+void Lowering::steps() {
+  std::span<const ast::StmtPtr> rest(instance.body.statements);
+  Value step = emit.context_load(64, 0);
+  for (size_t i = 0; i <= instance.sends.size(); ++i) {
+    const size_t end = static_cast<size_t>(std::ranges::find_if(rest, is_send) - rest.begin());
+    emit.branch(emit.compare(Compare::eq, step, emit.imm(i)), [&] {
+      emit.scope([&] { run(rest.first(end)); });
+      if (i < instance.sends.size()) emit.leave(emit.imm(artifact::first_send + instance.first_send + i));
+      else emit.leave();
+    });
+    rest = rest.subspan(std::min(end + 1, rest.size()));
+  }
+}
+
 void Lowering::program() {
   emit.at(instance.span);
   if (const auto& only = instance.context.only)
     emit.branch(emit.compare(Compare::ne, emit.context_load(32, only->offset), emit.imm(only->value, 32)), [&] { emit.leave(); });
   find_packet();
   make_variables(instance.variables, instance.body);
+  auto statements = [&] {
+    if (instance.sends.empty()) block(instance.body.statements);
+    else steps();
+  };
   auto body = [&] {
-    if (!instance.predicate) return block(instance.body.statements);
+    if (!instance.predicate) return statements();
     emit.at(instance.predicate->span);
-    emit.branch(condition(*instance.predicate), [&] { block(instance.body.statements); });
+    auto holds = [&] { return condition(*instance.predicate); };
+    if (instance.sends.empty()) return emit.branch(holds(), statements);
+    Value begun = emit.compare(Compare::ne, emit.context_load(64, 0), emit.imm(0));
+    emit.branch(emit.choose(begun, [&] { return emit.imm(1, 1); }, holds), statements);
   };
   if (const auto& object = instance.context.object) {
     emit.branch(emit.compare(Compare::ne, emit.context_load(8 * object->size, object->offset), emit.imm(0)), body);
@@ -127,8 +155,14 @@ void Lowering::make_variables(const std::map<std::string, VariableInfo>& variabl
   std::set<std::string> changed;
   std::vector<Span> loops;
   for (const ast::StmtPtr& s : body.statements) changed_in_loops(*s, variables, loops, true, changed);
+  uint64_t kept = instance.variables_offset;
   for (const auto& [name, info] : variables) {
     if (!info.type || !info.type->size || variables_.contains(name)) continue;
+    if (!instance.sends.empty()) {
+      variables_[name] = emit.global(kept);
+      kept += (info.type->size + 7) / 8 * 8;
+      continue;
+    }
     variables_[name] = changed.contains(name) ? emit.scratch((info.type->size + 7) / 8 * 8) : memory(info.type->size);
   }
 }

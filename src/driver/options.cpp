@@ -173,6 +173,9 @@ void take_subcommand(int& argc, char**& argv, Options& options) {
   else if (word == "check") options.command = Command::check;
   else if (word == "fmt") options.command = Command::fmt;
   else if (word == "doc") options.command = Command::doc;
+  else if (word == "run") options.command = Command::run;
+  else if (word == "test") options.run.session.mode = RunMode::test;
+  else if (word == "bench") options.run.session.mode = RunMode::bench;
   else return;
   argv[1] = argv[0];
   --argc;
@@ -196,6 +199,7 @@ void finish(Options& options) {
   compile.unsafe = session.unsafe;
   compile.has_pid = session.pid.has_value() || options.run.has_command;
   compile.has_child = options.run.has_command;
+  compile.testing = session.mode == RunMode::test;
   take_environment(options.run);
 }
 

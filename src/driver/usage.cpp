@@ -7,6 +7,7 @@ const std::string_view usage_text = R"(USAGE:
     awl [options] -e 'PROGRAM' [parameters] [-- parameters]
     awl [options] -                      program from standard input
     awl -l[v] [PATTERN | -e PROGRAM | FILE]
+    awl run | test | bench [options] FILE | -e 'PROGRAM'   run; run its test probes (--test); its bench probes (--bench)
     awl build [options] FILE | -e 'PROGRAM' -o OBJECT
     awl inspect OBJECT [--json]
     awl check [--json] FILE... | -e 'PROGRAM'     all messages about scripts, without running them

@@ -91,6 +91,13 @@ void Parse::add_field(Fields& fields, const Token& name, Expression value) {
 
 Expression Parse::record(Span span, Fields fields) { return expr(span, Record{std::move(fields.list)}, fields.depth); }
 
+Expressions Parse::named_arguments(Span span, Expressions before, Fields fields) {
+  Expression named = record(span, std::move(fields));
+  before.depth = std::max(before.depth, named.depth);
+  before.list.push_back(std::move(named.node));
+  return before;
+}
+
 BlockExpr Parse::macro_body(Body body) {
   BlockExpr out{std::move(body.statements), nullptr, body.open};
   if (!body.open || out.statements.empty()) return out;

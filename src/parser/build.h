@@ -93,6 +93,7 @@ struct Parse {
   Expression increment(bool up, bool prefix, Span operator_span, Expression target);
   Expression tuple_field(Expression object, const Token& index);
   Expression record(Span span, Fields fields);
+  Expressions named_arguments(Span span, Expressions before, Fields fields);
   Expression block_expression(Span span, Body body);
   void add_field(Fields& fields, const Token& name, Expression value);
   Statement assign(Span operator_span, Expression target, std::optional<ast::BinaryOp> op, Expression value);

@@ -503,13 +503,15 @@ class Formatter {
     list(n.elements);
     out_ += n.elements.size() == 1 ? ",)" : ")";
   }
-  void term(const Expr&, const Record& n) {
-    out_ += "(";
+  // Named arguments of a call are a record without parentheses.
+  void term(const Expr& e, const Record& n) {
+    const bool bare = !sources_.text(e.span).starts_with('(');
+    if (!bare) out_ += "(";
     for (size_t i = 0; i < n.fields.size(); ++i) {
       out_ += (i ? ", " : "") + n.fields[i].name + "=";
       expr(*n.fields[i].value, ternary_level);
     }
-    out_ += ")";
+    if (!bare) out_ += ")";
   }
   void term(const Expr&, const SizeOf& n) {
     out_ += "sizeof(";

@@ -378,7 +378,12 @@ call: identifier open_paren arguments close_paren {
       uint32_t depth = $3.depth;
       $$ = run.expr(@$, Call{$1->text, @1, std::move($3.list)}, depth);
     };
-arguments: %empty {} | expressions { $$ = std::move($1); };
+// Named arguments, at the end, are one argument: the record of them.
+arguments: %empty {}
+  | expressions { $$ = std::move($1); }
+  | fields { $$ = run.named_arguments(@1, Expressions{}, std::move($1)); }
+  | expressions comma fields { $$ = run.named_arguments(@3, std::move($1), std::move($3)); }
+  ;
 expressions:
     value { $$.depth = $1.depth; $$.list.push_back(std::move($1.node)); }
   | expressions comma value {

@@ -205,6 +205,7 @@ constexpr Provider provider() {
       .expand = Expand::program_per_match,
       .verdicts = rows[I].verdicts,
       .in_task = !rows[I].packet && rows[I].choices.empty(),
+      .takes_packets = rows[I].packet,
       .parse = [](std::span<const std::string> parts, Span span, Diagnostics& diagnostics) { return parse(cgroup_providers[I], parts, span, diagnostics); },
       .match = match,
       .context = context,

@@ -153,6 +153,7 @@ struct Provider {
   bool stands_alone = false;  // a script with an attach point of this kind has no other (iter)
   const Verdicts* verdicts = nullptr;  // null: what programs return does not matter
   bool in_task = true;         // programs run for the current task: pid, comm, ... mean something
+  bool takes_packets = false;  // programs can be given the packets that tests make: a run of tests does not attach them
 
   // Reads the written parts (those behind the provider's name): checks their number and form, fills in defaults, normalises.
   // Reports mistakes at `span` and returns nothing then. `$1` has been replaced where its value is known; an unknown one may

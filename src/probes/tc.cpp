@@ -70,6 +70,7 @@ const Provider tc_provider{
     .expand = Expand::program_per_match,
     .verdicts = &verdicts,
     .in_task = false,
+    .takes_packets = true,
     .parse = parse,
     .match = match,
     .context = context,

@@ -6,7 +6,8 @@ namespace awl {
 const Provider test_provider{
     .name = "test",
     .syntax = "test:NAME",
-    .doc = "A test of the script, run with --test: it passes unless it returns another value than 0, calls errorf(), or exit() with another value than 0.",
+    .doc = "A test of the script, run with --test: it passes unless it returns another value than 0, calls errorf(), or exit() with another value than 0. "
+           "send(packet(...)) gives a packet to a probe of the script that sees packets.",
     .example = "test:addition { if (1 + 1 != 2) { return 1; } }",
     .expand = Expand::one_program,
     .runs = Runs::as_test,

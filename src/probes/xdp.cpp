@@ -53,6 +53,7 @@ const Provider xdp_provider{
     .expand = Expand::program_per_match,
     .verdicts = &verdicts,
     .in_task = false,
+    .takes_packets = true,
     .parse = parse,
     .match = match_interfaces,
     .context = context,

@@ -153,6 +153,10 @@ Result<bool> find_matches(LoadedProgram& program, Host& host, const SessionOptio
   AWL_TRY(target, run_target(program, options));
   if (program.provider->needs_unsafe && program.provider->needs_unsafe(target) && !options.unsafe)
     return fail_text(0, fmt::format("{} is an unsafe probe", target.text()), "allow it with --unsafe");
+  if (options.mode == RunMode::test && program.provider->takes_packets) {
+    program.matches = {target};
+    return true;
+  }
   if (program.provider->match) {
     Result<std::vector<Target>> matches = program.provider->match(target, host);
     if (!matches) return std::unexpected(std::move(matches.error()).context(target.text()));

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -27,11 +28,31 @@ std::vector<LoadedProgram*> programs_of(const OwnProbes& own, Runs runs) {
   return found;
 }
 
-// What the program returned.
-Result<uint32_t> run_once(const LoadedProgram& program) {
-  LIBBPF_OPTS(bpf_test_run_opts, run);
-  if (bpf_prog_test_run_opts(bpf_program__fd(program.program), &run) != 0) return fail(errno, "cannot run the probe {}", program.row->probe);
-  return run.retval;
+// Gives a packet to its program; what that returned.
+Result<int64_t> send_packet(const OwnProbes& own, const artifact::Send& send) {
+  auto found = std::ranges::find(own.programs, send.program, &LoadedProgram::index);
+  if (found == own.programs.end()) return fail_text(0, fmt::format("{}: the probe that send() sends to is left out of this run", send.place), "do not leave it out with --probe-filter");
+  LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = send.packet.data(), .data_size_in = static_cast<uint32_t>(send.packet.size()));
+  const int program = found->copies.empty() ? bpf_program__fd(found->program) : found->copies.front().get();
+  if (bpf_prog_test_run_opts(program, &run) != 0)
+    return fail(errno, "{}: the kernel does not take this packet of {} bytes for {}", send.place, send.packet.size(), found->row->probe);
+  return static_cast<int32_t>(run.retval);
+}
+
+// Runs a test to its end, with the packets that it sends (see artifact::Send); whether it says that it passed.
+Result<bool> run_test(const OwnProbes& own, const LoadedProgram& program) {
+  int64_t verdict = 0;
+  for (uint64_t step = 0; step <= own.sends.size(); ++step) {
+    const uint64_t context[] = {step, static_cast<uint64_t>(verdict)};
+    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = context, .ctx_size_in = sizeof context);
+    if (bpf_prog_test_run_opts(bpf_program__fd(program.program), &run) != 0) return fail(errno, "cannot run the probe {}", program.row->probe);
+    if (run.retval < artifact::first_send) return run.retval == 0;
+    const size_t send = run.retval - artifact::first_send;
+    if (send >= own.sends.size()) break;
+    AWL_TRY(decided, send_packet(own, own.sends[send]));
+    verdict = decided;
+  }
+  return fail(0, "damaged object: the probe {} sends what is not there", program.row->probe);
 }
 
 void report_json(const OwnProbes& own, std::string_view type, std::string_view name, std::string_view data) {
@@ -149,12 +170,12 @@ Result<int> run_tests(const OwnProbes& own) {
     if (text) own.output.text() += fmt::format("{} {}\n", label(own, true, "[ RUN      ]"), name);
     own.handler.hold();
     const Clock::time_point start = Clock::now();
-    const Result<uint32_t> returned = run_once(*program);
+    const Result<bool> returned = run_test(own, *program);
     const auto spent = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start);
     own.drain();
     const EventHandler::Held held = own.handler.release();
     if (!returned) return std::unexpected(returned.error());
-    const bool passed = *returned == 0 && !held.failed;
+    const bool passed = *returned && !held.failed;
     report_test(own, name, passed, static_cast<uint64_t>(spent.count()), held.output);
     if (!passed) failed.push_back(name);
   }

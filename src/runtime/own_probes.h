@@ -1,6 +1,7 @@
 #pragma once
 // The probes that test and measure a script: --test and --bench.
 #include <functional>
+#include <span>
 #include <string>
 
 #include "runtime/events.h"
@@ -12,6 +13,7 @@ namespace awl {
 // What both need of a session. `drain` hands all events that have come to the handler.
 struct OwnProbes {
   std::vector<LoadedProgram>& programs;
+  std::span<const artifact::Send> sends;  // of the artifact
   EventHandler& handler;
   Output& output;
   Format format = Format::text;

@@ -268,7 +268,7 @@ void LiveSession::watch(const std::string& name, uint64_t address, int process) 
 
 // --test, --bench
 Result<> LiveSession::run_own_probes() {
-  const OwnProbes own{.programs = loaded_.programs, .handler = handler_, .output = output_, .format = options_.format, .color = options_.color_tests, .drain = [this] {
+  const OwnProbes own{.programs = loaded_.programs, .sends = artifact_.meta.sends, .handler = handler_, .output = output_, .format = options_.format, .color = options_.color_tests, .drain = [this] {
                         while (drain()) {
                         }
                       }};
@@ -364,7 +364,7 @@ Result<> LiveSession::attach(LoadedProgram& program) {
 Result<> LiveSession::attach_all() {
   std::string_view missing = setting(artifact_.meta, "missing_probes", "error");
   for (LoadedProgram& program : loaded_.programs) {
-    if (run_by_session(program.provider->runs)) {
+    if (run_by_session(program.provider->runs) || (options_.mode == RunMode::test && program.provider->takes_packets)) {
       ++attached_;
       continue;
     }

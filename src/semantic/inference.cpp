@@ -329,8 +329,17 @@ Type Inference::compute(Slot& slot) {
       e.node);
 }
 
+// A test compares what the probes that got its packets decided.
+std::optional<int64_t> Inference::find_verdict_of_receivers(std::string_view name) const {
+  for (const ProbeInstance::Send& send : probe_->sends)
+    if (auto verdict = find_verdict(unit_.probes.at(send.program).context.verdicts, name)) return verdict;
+  return std::nullopt;
+}
+
 Type Inference::identifier(Slot& slot, const ast::Identifier& i) {
-  if (auto verdict = find_verdict(probe_->context.verdicts, i.name)) {
+  auto verdict = find_verdict(probe_->context.verdicts, i.name);
+  if (!verdict && !probe_->sends.empty()) verdict = find_verdict_of_receivers(i.name);
+  if (verdict) {
     slot->node = ast::Integer{static_cast<uint64_t>(*verdict), *verdict < 0};
     return types_.integer(8, true);
   }

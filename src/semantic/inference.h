@@ -34,6 +34,7 @@ class Inference {
   Type expr(Slot& slot);
   Type compute(Slot& slot);
   Type identifier(Slot& slot, const ast::Identifier& i);
+  std::optional<int64_t> find_verdict_of_receivers(std::string_view name) const;
   Type parameter(Slot& slot, ast::Parameter p);
   Type map_ref(ast::Expr& e, ast::MapRef& m);
   Type call(Slot& slot);

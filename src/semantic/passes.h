@@ -10,6 +10,7 @@ void load_imports(Unit& unit, Diagnostics& diagnostics);
 void expand_macros(Unit& unit, Diagnostics& diagnostics);
 void define_types(Unit& unit, Diagnostics& diagnostics);
 void resolve_probes(Unit& unit, Diagnostics& diagnostics);
+void find_sends(Unit& unit, Diagnostics& diagnostics);
 void infer(Unit& unit, Diagnostics& diagnostics);
 void check(Unit& unit, Diagnostics& diagnostics);
 void fold(Unit& unit, Diagnostics& diagnostics);

@@ -12,6 +12,7 @@ constexpr std::array passes{
     Pass{"definitions", "C: its types, and its constants in place of their names", define_types},
     Pass{"probes", "attach points to providers and targets", resolve_probes},
     // From here on no new programs appear.
+    Pass{"sends", "packets that tests send", find_sends},
     Pass{"infer", "a type for every expression", infer},
     Pass{"check", "rules of operators, calls and probes", check},
     Pass{"fold", "constants", fold},

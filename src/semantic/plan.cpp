@@ -131,6 +131,11 @@ class Planner {
       map.set_offset = align_up(offset + map.value.size, 8);
       offset = static_cast<uint32_t>(map.set_offset) + 8;
     }
+    for (ProbeInstance& probe : unit_->probes) {
+      if (probe.sends.empty()) continue;
+      probe.variables_offset = offset;
+      for (const auto& [name, variable] : probe.variables) offset += variable.type ? align_up(variable.type->size, 8) : 0;
+    }
     meta_->lost_offset = offset;
     meta_->globals_size = offset + 8 * static_cast<uint32_t>(unit_->probes.size());
   }
@@ -145,6 +150,8 @@ class Planner {
     if (target.provider->pid_by_predicate)
       for (ParamKind kind : {ParamKind::pid, ParamKind::pid_namespace_dev, ParamKind::pid_namespace_ino}) intern_param(*unit_, {.kind = kind});
     if (probe.per_target || probe.uses_places) intern_param(*unit_, {.kind = ParamKind::feature, .name = "attach_cookie"});
+    probe.first_send = static_cast<uint32_t>(meta_->sends.size());
+    for (const ProbeInstance::Send& send : probe.sends) meta_->sends.push_back({send.program, send.packet, place(send.span)});
     if (probe.predicate) expr(probe.predicate);
     children(probe.body);
   }

@@ -191,7 +191,7 @@ class Resolver {
       add_setter(point, *placement);
       look_at(probe);
     }
-    if (!complete) return add(probe, point, *target, *target, 1);
+    if (!complete || (unit_->options.testing && provider->takes_packets)) return add(probe, point, *target, *target, 1);
     Result<std::vector<Target>> matches = provider->match(*target, *unit_->host);
     if (in_group_ && (!matches || matches->empty())) return absent_alternative(probe, point, *target);
     if (!matches) return world(point, matches.error());

@@ -59,6 +59,16 @@ struct ProbeInstance {
   ast::ExprPtr predicate;
   ast::Block body;
   std::map<std::string, VariableInfo> variables;  // by name, set by inference
+  // Of a test: the packets that its send() statements send, in their order. The body is cut at each, and its variables are kept in memory that
+  // outlives a run of the program: in awl_globals from `variables_offset` on, one behind the other, each aligned to 8 bytes.
+  struct Send {
+    Span span;
+    uint32_t program = 0;  // of Unit::probes, which gets it
+    std::vector<uint8_t> packet;
+  };
+  std::vector<Send> sends;
+  uint32_t first_send = 0;        // of Meta::sends, set by planning
+  uint32_t variables_offset = 0;  // set by planning
   bool per_target = false;     // uses `probe` while the target has wildcards: needs cookies
   bool uses_places = false;    // reads its row of artifact::places_map, by the cookie
   std::string elf_name;        // set by planning; a C identifier
@@ -150,7 +160,7 @@ struct Pass {
   std::string_view name, summary;
   void (*run)(Unit&, Diagnostics&);
 };
-// The passes in order; names are stable: imports macros definitions probes infer check fold plan.
+// The passes in order; names are stable: imports macros definitions probes sends infer check fold plan.
 std::span<const Pass> pipeline();
 // Runs passes up to and including `last`, stopping early when errors make the next pass meaningless. False if there are errors.
 bool run_until(Unit& unit, std::string_view last);
