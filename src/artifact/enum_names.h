@@ -22,8 +22,8 @@ static_assert(storage_names.size() == static_cast<size_t>(Storage::percpu_hash) 
 
 inline constexpr auto action_names =
     std::to_array<std::string_view>({"printf", "print_value", "print_map", "print_element", "clear", "zero", "exit", "time", "join", "cat",
-                                     "system", "errorf", "warnf", "strftime", "runtime_error", "skboutput", "unwatch", "watch"});
-static_assert(action_names.size() == static_cast<size_t>(Action::watch) + 1);
+                                     "system", "errorf", "warnf", "strftime", "runtime_error", "skboutput", "unwatch", "watch", "capture"});
+static_assert(action_names.size() == static_cast<size_t>(Action::capture) + 1);
 
 inline constexpr auto param_kind_names =
     std::to_array<std::string_view>({"pid", "start_ns", "ncpus", "child_pid", "positional_number", "positional_text", "positional_count",

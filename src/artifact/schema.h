@@ -105,12 +105,14 @@ struct Map {
 // print_element prints an element whose value is an aggregation: `map` says of which map, the payload's one argument is the key; reading and merging
 // the CPUs' values is left to the run side unless the program could do it (then the value is that of the moment): behind the key stand u64 merged,
 // u64 total (or value), u64 updates. Elements of other maps are print_value.
-// skboutput: the event comes by awl_packets; `text` is the file, the payload: see packet_header.
+// skboutput, capture: the event comes by awl_packets; `text` is the file, the payload: see packet_header, capture_header. capture: `top` is the type of
+// the packets' first header (LINKTYPE_*, pcap-linktype(7)), `div` the most bytes of a packet that are kept.
 enum class Action : uint8_t {
   printf, print_value, print_map, print_element, clear, zero, exit, time, join, cat, system, errorf, warnf, strftime,
   runtime_error,  // a mistake met at run time: `text`, in which {} stands for the number; payload: i64 number (return code of the helper)
   skboutput, unwatch,
   watch,  // `text`: Placement::name of the programs to attach; payload: u64 address, u32 process, u32 whether it is stopped and must be continued
+  capture,
 };
 inline constexpr uint32_t watch_payload = 16;
 struct Site {
@@ -237,6 +239,9 @@ constexpr uint32_t stack_frame_bytes(StackMode mode) { return mode == StackMode:
 // the packet's bytes.
 inline constexpr std::string_view packets_map = "awl_packets";
 inline constexpr uint32_t packet_header = 16;
+// Those of capture(): u32 site, u32 how many bytes of the packet follow, u64 boot time, u32 bytes of the whole packet, u32 number of the interface, then
+// these bytes.
+inline constexpr uint32_t capture_header = 24;
 // BPF_MAP_TYPE_ARRAY that the run side fills before it attaches: what programs with Program::uses_places must know of the place where they run.
 // A 64-bit value of argument i of a static probe point:
 //   none       0 (it cannot be read)

@@ -1,6 +1,7 @@
 // What network packets hold, and what packet hooks do with them.
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 #include <expected>
 
@@ -88,6 +89,45 @@ bool is_test(const Target& target) { return target.provider && target.provider->
 
 void check_verdict(CallCheck& c) {
   if (!is_test(c.target())) c.diagnostics().report<Diag::verdict_place>(c.expr().span);
+}
+
+constexpr int64_t most_captured = 65000;  // the size of a record of perf events has 16 bits
+constexpr int64_t link_type_ethernet = 1, link_type_raw = 101;  // pcap-linktype(7)
+
+void check_capture(CallCheck& c) {
+  if (!c.context().packet) c.diagnostics().report<Diag::packet_not_here>(c.expr().span, c.call().name, kind_of(c)).hint("packets are seen by the probes xdp, tc, cgroup_skb and socket_filter");
+  auto limit = c.count() > 1 ? c.integer(1) : std::nullopt;
+  if (limit && (*limit < 1 || *limit > most_captured)) c.diagnostics().report<Diag::capture_length>(c.arg(1).span, most_captured, *limit);
+}
+
+void plan_capture(CallCheck& c, PlanCall& plan) {
+  plan.site().text = c.string(0).value_or("");
+  plan.site().top = c.context().packet && c.context().packet->link_layer ? link_type_ethernet : link_type_raw;
+  plan.site().div = c.count() > 1 ? c.integer(1).value_or(most_captured) : most_captured;
+}
+
+Value packet_length(Emit& e, const PacketSource& packet) {
+  if (packet.length) return e.resize(e.context_load(32, *packet.length), 64, false);
+  Value end = e.resize(e.context_load(32, packet.data_end), 64, false), start = e.resize(e.context_load(32, packet.data), 64, false);
+  return e.binary(Op::sub, end, start);
+}
+
+// The kernel copies the packet, which may lie in pieces, behind what the program gives.
+Value lower_capture(Emit& e, CallLower& c) {
+  const Context& context = c.context();
+  auto number = std::ranges::find_if(context.fields, [](const ContextField& f) { return f.name == "ifindex" || f.name == "ingress_ifindex"; });
+  Value length = packet_length(e, *context.packet);
+  Value limit = e.imm(static_cast<uint64_t>(c.count() > 1 ? literal_integer(c.arg(1)).value_or(most_captured) : most_captured));
+  Value kept = e.select(e.compare(Compare::ult, length, limit), length, limit);
+  Value header = e.slot(artifact::capture_header);
+  e.store(header, e.imm(static_cast<uint32_t>(c.call().site), 32), 0);
+  e.store(header, e.resize(kept, 32, false), 4);
+  e.store(header, e.helper(BPF_FUNC_ktime_get_boot_ns, {}, Effect::reads), 8);
+  e.store(header, e.resize(length, 32, false), 16);
+  e.store(header, number == context.fields.end() ? e.imm(0, 32) : e.resize(c.access(number->access), 32, false), 20);
+  Value flags = e.binary(Op::bit_or, e.binary(Op::shl, kept, e.imm(32)), e.imm(BPF_F_CURRENT_CPU));
+  e.helper(BPF_FUNC_perf_event_output, {e.context(), e.named_map(artifact::packets_map), flags, header, e.imm(artifact::capture_header)});
+  return {};
 }
 
 // What the run side gives a step of a test, see artifact::Send.
@@ -185,6 +225,17 @@ const Builtin rows[] = {
      .flags = BuiltinFlag::unsafe | BuiltinFlag::needs_probe,
      .check = check_redirect,
      .lower = [](Emit& e, CallLower& c) { return e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},
+    {.name = "capture",
+     .signature = "capture(literal string path, literal int snaplen = 65000)",
+     .doc =
+         "Adds the packet, at most `snaplen` bytes of it, to a pcapng file, which Wireshark and tcpdump open: with its time in nanoseconds and its interface. The file is made when the "
+         "script starts, for its owner alone. Packets that come faster than they are written are counted and told of at the end.",
+     .example = "xdp:lo /udp.dport == 53/ { capture(\"dns.pcapng\", 200) }",
+     .flags = BuiltinFlag::async | BuiltinFlag::no_value | BuiltinFlag::needs_probe,
+     .action = artifact::Action::capture,
+     .check = check_capture,
+     .plan = plan_capture,
+     .lower = lower_capture},
     {.name = "send",
      .signature = "send(packet packet, literal string probe = \"\")",
      .doc =

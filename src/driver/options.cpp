@@ -40,6 +40,7 @@ constexpr option long_options[] = {
     {"unsafe", no_argument, nullptr, option_unsafe},
     {"no-warnings", no_argument, nullptr, option_no_warnings},
     {"dry-run", no_argument, nullptr, option_dry_run},
+    {"replace", required_argument, nullptr, option_replace},
     {"fail-on-loss", no_argument, nullptr, option_fail_on_loss},
     {"btf", required_argument, nullptr, option_btf},
     {"test", no_argument, nullptr, option_test},

@@ -30,6 +30,7 @@ OPTIONS:
         --no-warnings       no warnings
         --unsafe            allow functions and probes that can change the system
         --dry-run           stop after attaching
+        --replace NAME      run under a name, in the place of the script that runs under it: no packet meets no program
         --fail-on-loss      end with status 5 when something was lost: events, map updates, parts of strings, stacks
         --test              run the test probes; exit status 1 if one fails
         --bench             run the bench probes and show the time that each takes

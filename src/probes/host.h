@@ -24,18 +24,22 @@ class DwarfFile;
 class Link {
  public:
   Link() = default;
-  explicit Link(std::function<void()> detach) : detach_(std::move(detach)) {}
-  Link(Link&& other) noexcept : detach_(std::exchange(other.detach_, {})) {}
+  // `exchangeable`: the descriptor of a BPF link in which the kernel can put another program in one step; closing it is up to `detach`.
+  explicit Link(std::function<void()> detach, int exchangeable = -1) : detach_(std::move(detach)), exchangeable_(exchangeable) {}
+  Link(Link&& other) noexcept : detach_(std::exchange(other.detach_, {})), exchangeable_(std::exchange(other.exchangeable_, -1)) {}
   Link& operator=(Link&& other) noexcept {
     std::swap(detach_, other.detach_);
+    std::swap(exchangeable_, other.exchangeable_);
     return *this;
   }
   ~Link() {
     if (detach_) detach_();
   }
+  int exchangeable() const { return exchangeable_; }  // -1: there is none
 
  private:
   std::function<void()> detach_;
+  int exchangeable_ = -1;
 };
 
 struct ElfSymbol {

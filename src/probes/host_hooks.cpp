@@ -22,6 +22,11 @@ Link closing(int fd) {
   return Link([fd] { close(fd); });
 }
 
+// A BPF link, whose program can be exchanged.
+Link exchangeable(int link) {
+  return Link([link] { close(link); }, link);
+}
+
 std::string hint_for(int code, bool native) {
   switch (code) {
     case EPERM:
@@ -40,7 +45,7 @@ Result<Link> attach_xdp(int program, int index, uint32_t flags, const std::strin
   LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
   const int link = bpf_link_create(program, index, BPF_XDP, &options);
   if (link < 0) return cannot_attach(errno, what, flags == XDP_FLAGS_DRV_MODE);
-  return closing(link);
+  return exchangeable(link);
 }
 
 // A filter on the interface's clsact queueing discipline, for kernels without tcx links (before 6.6). The discipline is made where there is none,
@@ -60,7 +65,7 @@ Result<Link> attach_classic(int program, int index, bool ingress, const std::str
 
 Result<Link> attach_tc(int program, int index, bool ingress, const std::string& what) {
   const int link = bpf_link_create(program, index, ingress ? BPF_TCX_INGRESS : BPF_TCX_EGRESS, nullptr);
-  if (link >= 0) return closing(link);
+  if (link >= 0) return exchangeable(link);
   if (errno != EINVAL) return cannot_attach(errno, what);
   return attach_classic(program, index, ingress, what);
 }
@@ -115,7 +120,7 @@ Result<Link> LinuxHost::attach_cgroup(int program, uint32_t type, const std::str
   const int code = errno;
   close(folder);
   if (link < 0) return cannot_attach(code, "cgroup " + path);
-  return closing(link);
+  return exchangeable(link);
 }
 
 Result<Link> LinuxHost::attach_network_namespace(int program, uint32_t type, const std::string& path) {
@@ -125,7 +130,7 @@ Result<Link> LinuxHost::attach_network_namespace(int program, uint32_t type, con
   const int code = errno;
   close(space);
   if (link < 0) return cannot_attach(code, "network namespace " + path);
-  return closing(link);
+  return exchangeable(link);
 }
 
 Result<Link> LinuxHost::attach_netfilter(int program, uint32_t family, uint32_t hook, int32_t priority) {

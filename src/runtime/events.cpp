@@ -131,7 +131,8 @@ void EventHandler::act(const Site& site, size_t index, uint32_t program, ValueBy
         watch(site.text, load_integer(payload, 8, false), static_cast<int>(load_integer(payload.subspan(8), 4, false)), load_integer(payload.subspan(12), 4, false) != 0);
       break;
     case Action::strftime: break;   // a value, not an event
-    case Action::skboutput: break;  // comes by another way
+    case Action::skboutput:
+    case Action::capture: break;  // come by another way
   }
 }
 

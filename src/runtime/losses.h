@@ -17,6 +17,7 @@ struct Losses {
   std::map<uint32_t, uint64_t> cut_in_events;  // by program: strings that did not fit max_strlen
   std::map<size_t, uint64_t> cut_in_maps;      // by map: the same in what was printed of it last
   uint64_t stacks = 0;                         // stacks whose frames were not kept
+  uint64_t packets = 0;                        // of skboutput() and capture(): came faster than they were written
 
   bool any() const;
 };

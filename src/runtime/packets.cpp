@@ -26,6 +26,14 @@ struct PacketHeader {
   uint32_t size = 0, whole_size = 0;
 };
 
+// See artifact::capture_header.
+struct CaptureHeader {
+  uint32_t site = 0, size = 0;
+  uint64_t boot_ns = 0;
+  uint32_t whole = 0, interface = 0;
+};
+static_assert(sizeof(CaptureHeader) == artifact::capture_header);
+
 // See artifact::packets_map.
 struct Header {
   uint32_t site = 0, skip = 0;
@@ -39,7 +47,14 @@ void Packets::BufferCloser::operator()(perf_buffer* buffer) const { perf_buffer_
 
 Result<> Packets::open(int map) {
   for (const artifact::Site& site : meta_->sites) {
-    if (site.action != artifact::Action::skboutput || files_.contains(site.text)) continue;
+    const bool raw = site.action == artifact::Action::skboutput, captured = site.action == artifact::Action::capture;
+    if ((raw && captures_.contains(site.text)) || (captured && files_.contains(site.text)))
+      return fail_text(0, fmt::format("'{}' would be written by skboutput() and by capture()", site.text), "these are different formats: use two files");
+    if (captured && !captures_.contains(site.text)) {
+      AWL_TRY(file, PcapngFile::create(site.text));
+      captures_.emplace(site.text, std::move(file));
+    }
+    if (!raw || files_.contains(site.text)) continue;
     std::unique_ptr<std::FILE, FileCloser> file(std::fopen(site.text.c_str(), "wbe"));
     if (!file) return fail(errno, "cannot write the packets to '{}'", site.text);
     const FileHeader header;
@@ -61,6 +76,8 @@ Result<> Packets::close() {
   for (auto& [path, file] : files_)
     if (std::ferror(file.get()) || std::fflush(file.get()) != 0) return fail(errno, "cannot write the packets to '{}'", path);
   files_.clear();
+  for (auto& [path, file] : captures_) AWL_CHECK(file.close());
+  captures_.clear();
   return {};
 }
 
@@ -70,6 +87,7 @@ void Packets::on_packet(void* self, int, void* data, uint32_t size) {
   if (size < sizeof header) return;
   memcpy(&header, data, sizeof header);
   if (header.site >= packets.meta_->sites.size()) return;
+  if (packets.meta_->sites[header.site].action == artifact::Action::capture) return packets.on_capture({static_cast<const uint8_t*>(data), size});
   auto file = packets.files_.find(packets.meta_->sites[header.site].text);
   if (file == packets.files_.end()) return;
   // The kernel rounds the size of its records up, with bytes that mean nothing behind the packet: the IP header tells its length.
@@ -85,6 +103,19 @@ void Packets::on_packet(void* self, int, void* data, uint32_t size) {
   std::fwrite(&row, sizeof row, 1, file->second.get());
   std::fwrite(packet, row.size, 1, file->second.get());
 }
+
+void Packets::on_capture(std::span<const uint8_t> record) {
+  CaptureHeader header;
+  if (record.size() < sizeof header) return;
+  memcpy(&header, record.data(), sizeof header);
+  const artifact::Site& site = meta_->sites.at(header.site);
+  auto file = captures_.find(site.text);
+  std::span<const uint8_t> bytes = record.subspan(sizeof header);
+  if (file == captures_.end() || header.size > bytes.size()) return;
+  file->second.add(header.interface, static_cast<uint16_t>(site.top), static_cast<uint32_t>(site.div), to_wall_clock(header.boot_ns, 0), bytes.first(header.size), header.whole);
+}
+
+int Packets::fd() const { return buffers_ ? perf_buffer__epoll_fd(buffers_.get()) : -1; }
 
 void Packets::on_loss(void* self, int, unsigned long long count) { static_cast<Packets*>(self)->lost_ += count; }
 

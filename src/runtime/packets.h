@@ -1,12 +1,14 @@
 #pragma once
-// The packets of skboutput(): out of the kernel's per-CPU buffers into pcap files.
+// The packets of skboutput() and capture(): out of the kernel's per-CPU buffers into pcap and pcapng files.
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "artifact/schema.h"
 #include "base/result.h"
+#include "runtime/pcapng.h"
 
 struct perf_buffer;
 
@@ -22,6 +24,7 @@ class Packets {
   void consume();
   Result<> close();
   uint64_t lost() const { return lost_; }
+  int fd() const;  // readable when there is something to consume
 
  private:
   struct BufferCloser {
@@ -31,11 +34,13 @@ class Packets {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
   static void on_packet(void* self, int cpu, void* data, uint32_t size);
+  void on_capture(std::span<const uint8_t> record);
   static void on_loss(void* self, int cpu, unsigned long long count);
 
   const artifact::Meta* meta_;
   std::unique_ptr<perf_buffer, BufferCloser> buffers_;
   std::map<std::string, std::unique_ptr<std::FILE, FileCloser>, std::less<>> files_;
+  std::map<std::string, PcapngFile, std::less<>> captures_;
   uint64_t lost_ = 0;
 };
 

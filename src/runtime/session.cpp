@@ -18,6 +18,7 @@
 #include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/events.h"
+#include "runtime/handover.h"
 #include "runtime/packets.h"
 #include "runtime/load.h"
 #include "runtime/own_probes.h"
@@ -161,7 +162,11 @@ class LiveSession : public Session {
     int status = handler_.exit_code.value_or(0);
     return status == 0 && options_.fail_on_loss && handler_.losses.any() ? exit_lost : status;
   }
-  int poll_fd() const override { return ring_ ? ring_buffer__epoll_fd(ring_.get()) : signal_.fd(); }
+  int poll_fd() const override {
+    if (ring_) return ring_buffer__epoll_fd(ring_.get());
+    if (packets_) return packets_->fd();
+    return signal_.is_open() ? signal_.fd() : handover_.fd();
+  }
 
  private:
   Result<> open_events();
@@ -170,6 +175,8 @@ class LiveSession : public Session {
   Result<> iterate(LoadedProgram& program);
   Result<> attach_all();
   Result<> attach(LoadedProgram& program);
+  Result<> attach_to(const LoadedProgram& program, Provider::AttachRequest request);
+  Result<bool> replaced();
   bool attaching(size_t made);
   void show_progress(std::string_view what, size_t done, size_t all);
   void end_progress();
@@ -197,6 +204,8 @@ class LiveSession : public Session {
   std::vector<Link> links_;
   std::map<Watch, std::vector<Link>> watches_;
   std::set<size_t> refused_watches_;  // programs one of whose addresses could not be watched
+  Handover handover_;
+  std::vector<NamedLink> exchangeable_;  // of links_
   std::unique_ptr<Packets> packets_;
   OwnSignal signal_;
   IteratorReader iterators_;
@@ -339,15 +348,42 @@ void LiveSession::detach_all() {
   end_progress();
 }
 
+// Into the links that another session hands over for these matches; to the other matches anew.
+Result<> LiveSession::attach_to(const LoadedProgram& program, Provider::AttachRequest request) {
+  std::vector<Target> others;
+  for (const Target& match : request.matches) {
+    AWL_TRY(taken, handover_.take(match.text(), request.program));
+    if (!taken) {
+      others.push_back(match);
+      continue;
+    }
+    exchangeable_.push_back({match.text(), taken->exchangeable(), request.program});
+    links_.push_back(std::move(*taken));
+  }
+  if (others.empty()) return {};
+  if (others.size() != request.matches.size()) request.matches = others;
+  AWL_TRY(links, program.provider->attach(request, *host_));
+  for (size_t i = 0; i < links.size() && links.size() == request.matches.size(); ++i)
+    if (links[i].exchangeable() >= 0) exchangeable_.push_back({request.matches[i].text(), links[i].exchangeable(), request.program});
+  std::vector<Link>& home = links_of(program, request.matches);
+  std::move(links.begin(), links.end(), std::back_inserter(home));
+  return {};
+}
+
+// Whether another session has taken this one's place.
+Result<bool> LiveSession::replaced() {
+  AWL_TRY(taken, handover_.serve(exchangeable_));
+  if (taken) messages_.plain(fmt::format("Replaced by process {}", handover_.successor()));
+  return taken;
+}
+
 Result<> LiveSession::attach(LoadedProgram& program) {
   std::optional<int> pid = options_.pid ? options_.pid : options_.child;
   const bool places = program.row->uses_places;
   auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies, std::optional<size_t> only_row = {}) -> Result<> {
     Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .first_cookie = program.first_place, .only_row = only_row, .pid = pid,
                                     .progress = [this](size_t made) { return attaching(made); }, .unsafe = options_.unsafe};
-    AWL_TRY(links, program.provider->attach(request, *host_));
-    std::vector<Link>& home = links_of(program, matches);
-    std::move(links.begin(), links.end(), std::back_inserter(home));
+    AWL_CHECK(attach_to(program, request));
     if (!attaching(0)) return fail(EINTR, "attaching was interrupted");
     return {};
   };
@@ -439,8 +475,11 @@ Result<> LiveSession::start() {
   if (!options_.dry_run) AWL_CHECK(run_programs(Runs::at_start));
   work_began_ = Clock::now();
   for (const LoadedProgram& program : loaded_.programs) to_attach_ += std::max<size_t>(program.matches.size(), 1);
+  const bool named = !options_.replace_name.empty() && !options_.dry_run && options_.mode == RunMode::trace;
+  if (named) AWL_CHECK(handover_.begin(options_.replace_name));
   Result<> attached = attach_all();
   end_progress();
+  if (attached && named) attached = handover_.commit();
   if (!attached) {
     detach_all();
     // Nothing is done any more but to let go on what watch_stopped() has stopped.
@@ -500,6 +539,8 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
   auto until = Clock::now() + timeout;
   for (;;) {
     if (own_done_) return false;
+    AWL_TRY(gone, replaced());
+    if (gone) return false;
     if (signal_.is_open() && signal_.came()) AWL_CHECK(run_programs(Runs::on_signal));
     remember_processes(false);
     // Looked at before the events: what an iterator sent before its end is among them.
@@ -517,8 +558,8 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
     auto left = std::chrono::duration_cast<milliseconds>(until - Clock::now());
     if (left.count() <= 0) return true;
     if (more) continue;
-    pollfd wakers[] = {{.fd = poll_fd(), .events = POLLIN, .revents = 0}, {.fd = signal_.fd(), .events = POLLIN, .revents = 0}};
-    ::poll(wakers, 2, static_cast<int>(std::min(left, event_latency).count()));
+    pollfd wakers[] = {{.fd = poll_fd(), .events = POLLIN, .revents = 0}, {.fd = signal_.fd(), .events = POLLIN, .revents = 0}, {.fd = handover_.fd(), .events = POLLIN, .revents = 0}};
+    ::poll(wakers, std::size(wakers), static_cast<int>(std::min(left, event_latency).count()));
   }
 }
 
@@ -567,12 +608,12 @@ Result<> LiveSession::stop() {
   if (options_.format == Format::text) output_.text() += "\n\n";
   print_all_maps();
   handler_.losses.stacks = names_.stacks.missing();
-  if (options_.format == Format::json) output_.text() += losses_json(handler_.losses, artifact_.meta);
-  output_.write_through();
   if (packets_) {
     if (Result<> closed = packets_->close(); !closed) messages_.error(closed.error().text());
-    if (uint64_t lost = packets_->lost()) messages_.warning(fmt::format("{} packets were not written: they came too fast.", lost));
+    handler_.losses.packets = packets_->lost();
   }
+  if (options_.format == Format::json) output_.text() += losses_json(handler_.losses, artifact_.meta);
+  output_.write_through();
   say_losses(handler_.losses, artifact_.meta, messages_);
   return {};
 }

@@ -44,6 +44,7 @@ struct SessionOptions {
   bool color_tests = true;       // of the reports of tests, wherever they go
   bool fail_on_loss = false;     // a run that lost something ends with exit_lost
   RunMode mode = RunMode::trace;
+  std::string replace_name;      // --replace: runs under this name, in the place of the session that has it; empty: none
   bool show_progress = false;    // of attaching and detaching, when it takes long: on `messages`, which is a terminal
   std::function<bool()> interrupted;  // whether the user wants to end; asked while attaching. May be empty.
 };

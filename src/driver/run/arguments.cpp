@@ -66,6 +66,7 @@ Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
     case option_no_warnings: session.warnings = false; return true;
     case option_fail_on_loss: session.fail_on_loss = true; return true;
     case option_dry_run: session.dry_run = true; return true;
+    case option_replace: session.replace_name = text; return true;
     case option_test: return set_mode(session, RunMode::test, "--test");
     case option_bench: return set_mode(session, RunMode::bench, "--bench");
     case option_btf:

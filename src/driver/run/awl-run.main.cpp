@@ -24,6 +24,7 @@ Runs a BPF object that `awl build` made. Options of the program itself stand beh
         --unsafe         allow programs that change the system
         --no-warnings    no warnings
         --dry-run        stop after attaching
+        --replace NAME   run under a name, in the place of the script that runs under it: no packet meets no program
         --fail-on-loss   end with status 5 when something was lost: events, map updates, parts of strings, stacks
         --probe-filter EXPR
                          run only the probes whose name matches a regular expression
@@ -41,14 +42,14 @@ constexpr option long_options[] = {
     {"debug", required_argument, nullptr, 'd'},    {"unsafe", no_argument, nullptr, option_unsafe},
     {"dry-run", no_argument, nullptr, option_dry_run}, {"no-warnings", no_argument, nullptr, option_no_warnings},
     {"btf", required_argument, nullptr, option_btf}, {"fail-on-loss", no_argument, nullptr, option_fail_on_loss},
-    {"probe-filter", required_argument, nullptr, option_probe_filter},
+    {"probe-filter", required_argument, nullptr, option_probe_filter}, {"replace", required_argument, nullptr, option_replace},
     {"test", no_argument, nullptr, option_test},   {"bench", no_argument, nullptr, option_bench},
     {"help", no_argument, nullptr, 'h'},           {"version", no_argument, nullptr, 'V'},
     {nullptr, 0, nullptr, 0},
 };
 
 bool takes_value(std::string_view argument) {
-  for (std::string_view name : {"-p", "--pid", "-c", "--cmd", "-o", "--output", "-f", "--format", "-B", "-d", "--debug", "--btf", "--probe-filter"})
+  for (std::string_view name : {"-p", "--pid", "-c", "--cmd", "-o", "--output", "-f", "--format", "-B", "-d", "--debug", "--btf", "--probe-filter", "--replace"})
     if (argument == name) return true;
   return false;
 }

@@ -3,9 +3,11 @@
 
   packets frames INTERFACE KIND[*COUNT] ...   frames of the kinds below, as they are
   packets datagrams SOURCE ADDRESS PORT COUNT SIZE
+  packets flood SOURCE ADDRESS PORT SECONDS   sends datagrams as fast as it can, prints how many
   packets receive ADDRESS PORT SECONDS COUNT  prints how many datagrams and bytes came from each address; ends with the COUNT-th
   packets serve ADDRESS PORT                  answers one TCP connection with its own port, then ends
   packets ask ADDRESS PORT                    connects, prints the answer, or the error's name
+  packets read FILE                           what is in a pcapng file: interfaces, and packets with the age of their time
 """
 import collections
 import errno
@@ -79,6 +81,18 @@ def datagrams(source, address, port, count, size):
     time.sleep(0.2)
 
 
+def flood(source, address, port, seconds):
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.bind((source, 0))
+    until, sent = time.monotonic() + float(seconds), 0
+    while time.monotonic() < until:
+        for _ in range(32):
+            sender.sendto(bytes(32), (address, int(port)))
+        sent += 32
+    time.sleep(0.2)
+    print(sent)
+
+
 def receive(address, port, seconds, count):
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind((address, int(port)))
@@ -115,6 +129,31 @@ def ask(address, port):
         except OSError as error:
             print(errno.errorcode[error.errno])
             return
+
+
+def read(path):
+    data, at = pathlib.Path(path).read_bytes(), 0
+    while at < len(data):
+        kind, size = struct.unpack_from("=II", data, at)
+        body = data[at + 8:at + size - 4]
+        assert size % 4 == 0 and struct.unpack_from("=I", data, at + size - 4)[0] == size
+        if kind == 0x0A0D0D0A:
+            assert struct.unpack_from("=IHHq", body) == (0x1A2B3C4D, 1, 0, -1)
+        elif kind == 1:
+            link, _, limit = struct.unpack_from("=HHI", body)
+            options, place = {}, 8
+            while place < len(body):
+                code, length = struct.unpack_from("=HH", body, place)
+                options[code] = body[place + 4:place + 4 + length]
+                place += 4 + (length + 3) // 4 * 4
+            assert options[9] == b"\x09"
+            print(f"interface {options.get(2, b'-').decode()} link type {link} limit {limit}")
+        elif kind == 6:
+            interface, high, low, kept, whole = struct.unpack_from("=IIIII", body)
+            age = time.time() - (high << 32 | low) / 1e9
+            print(f"packet at {interface}: {kept} of {whole} bytes, {'just now' if 0 <= age < 60 else age}: {body[20:20 + kept][:14].hex()}")
+            assert len(body) == 20 + (kept + 3) // 4 * 4
+        at += size
 
 
 globals()[sys.argv[1]](*sys.argv[2:])
