@@ -95,7 +95,7 @@ constexpr int64_t most_captured = 65000;  // the size of a record of perf events
 constexpr int64_t link_type_ethernet = 1, link_type_raw = 101;  // pcap-linktype(7)
 
 void check_capture(CallCheck& c) {
-  if (!c.context().packet) c.diagnostics().report<Diag::packet_not_here>(c.expr().span, c.call().name, kind_of(c)).hint("packets are seen by the probes xdp, tc, cgroup_skb and socket_filter");
+  if (!c.context().packet) c.diagnostics().report<Diag::packet_not_here>(c.expr().span, "what capture() keeps", kind_of(c)).hint("packets are seen by the probes xdp, tc, cgroup_skb and socket_filter");
   auto limit = c.count() > 1 ? c.integer(1) : std::nullopt;
   if (limit && (*limit < 1 || *limit > most_captured)) c.diagnostics().report<Diag::capture_length>(c.arg(1).span, most_captured, *limit);
 }

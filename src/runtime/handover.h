@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "probes/host.h"
-#include "runtime/load.h"
 
 namespace awl {
 

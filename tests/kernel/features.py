@@ -147,6 +147,7 @@ FEATURES = {
     "uprobe": lambda: exists("/sys/bus/event_source/devices/uprobe", "the kernel has no uprobes"),
     # fentry and fexit patch functions through ftrace.
     "fentry": lambda: reads(TRACING / "available_filter_functions", "the kernel cannot trace functions with ftrace"),
+    "ip6": lambda: exists("/proc/sys/net/ipv6/conf/lo", "the kernel has no IPv6"),
     "tcpdump": lambda: None if shutil.which("tcpdump") else "no tcpdump program",
     "veth": lambda: None if shutil.which("ip") and shutil.which("nsenter") and can_make_veth() else "no pairs of virtual interfaces can be made",
     "lsm": lambda: FEATURES["fentry"]() or security_module_bpf(),

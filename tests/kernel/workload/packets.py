@@ -3,6 +3,7 @@
 
   packets frames INTERFACE KIND[*COUNT] ...   frames of the kinds below, as they are
   packets datagrams SOURCE ADDRESS PORT COUNT SIZE
+  packets bound ADDRESS PORT [PEER PORT]      binds a socket (and connects it), prints its names as the kernel tells them
   packets flood SOURCE ADDRESS PORT SECONDS   sends datagrams as fast as it can, prints how many
   packets receive ADDRESS PORT SECONDS COUNT  prints how many datagrams and bytes came from each address; ends with the COUNT-th
   packets serve ADDRESS PORT                  answers one TCP connection with its own port, then ends
@@ -73,12 +74,26 @@ def frames(interface, *kinds):
     time.sleep(0.2)
 
 
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def datagrams(source, address, port, count, size):
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender = socket.socket(family(address), socket.SOCK_DGRAM)
     sender.bind((source, 0))
     for _ in range(int(count)):
         sender.sendto(bytes(int(size)), (address, int(port)))
     time.sleep(0.2)
+
+
+def bound(address, port, *peer):
+    one = socket.socket(family(address), socket.SOCK_DGRAM)
+    one.bind((address, int(port)))
+    if peer:
+        one.connect((peer[0], int(peer[1])))
+    print("bound to", *one.getsockname()[:2], flush=True)
+    if peer:
+        print("connected to", *one.getpeername()[:2], flush=True)
 
 
 def flood(source, address, port, seconds):
@@ -94,7 +109,7 @@ def flood(source, address, port, seconds):
 
 
 def receive(address, port, seconds, count):
-    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver = socket.socket(family(address), socket.SOCK_DGRAM)
     receiver.bind((address, int(port)))
     pathlib.Path(".receiving").touch()  # see `receiving` in netlab.sh
     until, seen = time.monotonic() + float(seconds), collections.Counter()
@@ -102,7 +117,7 @@ def receive(address, port, seconds, count):
     while seen.total() < int(count) and (left := until - time.monotonic()) > 0:
         receiver.settimeout(left)
         try:
-            data, (source, _) = receiver.recvfrom(65536)
+            data, (source, *_) = receiver.recvfrom(65536)
         except socket.timeout:
             break
         seen[source] += 1
@@ -112,7 +127,7 @@ def receive(address, port, seconds, count):
 
 
 def serve(address, port):
-    with socket.create_server((address, int(port))) as server:
+    with socket.create_server((address, int(port)), family=family(address)) as server:
         connection, _ = server.accept()
         connection.sendall(f"served by {port}\n".encode())
         connection.close()
