@@ -31,6 +31,7 @@ std::string hint_for(int code, bool native) {
   switch (code) {
     case EPERM:
     case EACCES: return "run as root, or with CAP_BPF and CAP_NET_ADMIN";
+    case EEXIST:
     case EBUSY: return "another XDP program is attached there, or one in another mode: `ip link show` names it";
     case EOPNOTSUPP: return native ? "the interface's driver has no XDP of its own: use xdp:IFACE:generic" : "";
     default: return "";
