@@ -3,6 +3,7 @@
 
 #include "base/diag/builtins.h"
 #include "builtins/rows.h"
+#include "probes/cgroup_hooks.h"
 
 namespace awl {
 namespace {
@@ -17,10 +18,16 @@ constexpr int64_t signal_number(std::string_view name) {
   return 0;
 }
 
+// Kinds whose programs the kernel gives no helper that sends signals.
+bool sends_no_signal(const Provider& provider) {
+  const bool cgroup = &provider >= cgroup_providers && &provider < cgroup_providers + cgroup_kinds;
+  return provider.any_task || !provider.in_task || cgroup;
+}
+
 void check_signal(CallCheck& c) {
   const Provider* provider = c.target().provider;
   bool special = provider && run_by_session(provider->runs);
-  if (provider && (special || provider->any_task)) c.diagnostics().report<Diag::not_for_probe_type>(c.expr().span, c.call().name, special ? "special" : provider->name);
+  if (provider && (special || sends_no_signal(*provider))) c.diagnostics().report<Diag::not_for_probe_type>(c.expr().span, c.call().name, special ? "special" : provider->name);
   if (auto name = c.string(0)) {
     if (!signal_number(*name)) c.diagnostics().report<Diag::signal_name>(c.arg(0).span, *name);
   } else if (auto number = c.integer(0); number && (*number < 1 || *number > 64)) {
