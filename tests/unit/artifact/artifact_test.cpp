@@ -40,6 +40,8 @@ TEST(Codec, RoundTrip) {
   EXPECT_FALSE(decoded->maps[2].print_at_exit);
   EXPECT_TRUE(decoded->maps[0].default_size);
   EXPECT_EQ(decoded->params[1].size, 64u);
+  ASSERT_EQ(decoded->sends.size(), 1u);
+  EXPECT_EQ(decoded->sends[0].packet, meta.sends[0].packet);
 }
 
 TEST(Codec, ZeroMapIndexSurvives) {
@@ -115,6 +117,7 @@ TEST(Validate, PlacesInMessages) {
   EXPECT_THAT(complaint([](Meta& m) { m.maps[0].name = "x"; }), HasSubstr("'x' is not that of a map"));
   EXPECT_THAT(complaint([](Meta& m) { m.params[0].size = 4; }), HasSubstr("params[0]: pid of 4 bytes"));
   EXPECT_THAT(complaint([](Meta& m) { m.programs[1].elf_name.clear(); }), HasSubstr("programs[1]"));
+  EXPECT_THAT(complaint([](Meta& m) { m.sends[0].program = 9; }), HasSubstr("sends[0]: program 9 of"));
   EXPECT_THAT(complaint([](Meta& m) { m.lost_offset = 56; }), HasSubstr("lost_offset"));
 }
 

@@ -54,6 +54,7 @@ inline Meta sample_meta() {
   meta.params = {{.kind = ParamKind::pid}, {.kind = ParamKind::positional_text, .index = 1, .offset = 8, .size = 64, .text = "x"}};
   meta.strings = {"%H:%M", std::string("\0\xff", 2)};
   meta.settings = {{"max_strlen", "1024"}};
+  meta.sends = {{.program = 1, .packet = {0, 1, 254, 255}, .place = "stdin:1:9-28"}};
   meta.probe_names = {"end"};
   meta.needs_unsafe = true;
   return meta;
