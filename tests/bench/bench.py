@@ -7,7 +7,7 @@ Runs alternate between the tools, so that what else the machine does hits all of
   startup  wall time and peak resident memory of a whole run
   event    per event: nanoseconds as the kernel counts them (kernel.bpf_stats_enabled), and instructions of the loaded program
   compile  time to compile programs of growing size, nothing of them run
-  packet   nanoseconds a packet by BPF_PROG_TEST_RUN, awl beside C (packets.py)
+  packet   nanoseconds a packet by BPF_PROG_TEST_RUN, and packets a second through a veth pair, awl beside C (packets.py)
   print    a million events, each printed with three values to a file: lines a second, and the part that was lost
   symbols  10,000 different user stacks, each with its kernel stack, printed with their symbols: time from the interrupt to the end
   dump     a map of a million keys: time from the interrupt until all is printed and the process has ended
@@ -284,6 +284,9 @@ def main():
             for title in packets.PROGRAMS:
                 medians = alternate(both, options.runs, lambda tool: packets.packet_cost(both, tool, title, folder))
                 row(title, ["ns a packet"], medians, ["{:.0f}"], results)
+            for title in packets.RATES:
+                medians = alternate(both, options.runs, lambda tool: packets.packet_rate(both, tool, title, folder))
+                row(f"veth pair: {title}", ["million a second"], medians, ["{:.3f}"], results)
         if options.only in (None, "dump"):
             both = Tools(options.build.resolve(), options.peer.resolve())
             both.names = [name for name in both.names if name != "C"]

@@ -1,10 +1,11 @@
-"""Nanoseconds a packet of packet programs, awl beside C, by BPF_PROG_TEST_RUN with repeats."""
+"""What packet programs cost, awl beside C: nanoseconds a packet by BPF_PROG_TEST_RUN with repeats, and packets a second through a veth pair that is made here."""
 import ctypes
 import os
 import pathlib
 import re
 import struct
 import subprocess
+import time
 
 PINS = pathlib.Path("/sys/fs/bpf/awl-bench")
 PREFIXES = 100_000
@@ -73,3 +74,52 @@ def packet_cost(tools, tool, name, folder):
     with Loaded(tools, tool, program, c_name, table, folder) as loaded:
         loaded.cost()  # warms maps and caches
         return (min(loaded.cost() for _ in range(3)),)
+
+
+# ---- packets a second ----
+
+SPACE, NEAR, FAR = "awl-bench", "awlbench0", "awlbench1"
+RATES = ("xdp counter by port", "100,000 prefixes")
+FLOOD_SECONDS = 2
+
+
+class Pair:
+    """A veth pair, one end in a network namespace; it goes at the end of the block."""
+
+    def __enter__(self):
+        self.remove()
+        subprocess.run(["ip", "netns", "add", SPACE], check=True)
+        subprocess.run(["ip", "link", "add", NEAR, "type", "veth", "peer", "name", FAR, "netns", SPACE], check=True)
+        subprocess.run(["ip", "link", "set", NEAR, "up"], check=True)
+        subprocess.run(["ip", "-n", SPACE, "link", "set", FAR, "up"], check=True)
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    @staticmethod
+    def remove():
+        subprocess.run(["ip", "netns", "del", SPACE], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["ip", "link", "del", NEAR], stderr=subprocess.DEVNULL, check=False)
+
+    @staticmethod
+    def received():
+        return int(pathlib.Path(f"/sys/class/net/{NEAR}/statistics/rx_packets").read_text())
+
+    def rate(self, tools, program):
+        """Packets a second that come through; `program`: a pinned XDP program that sees them, or None."""
+        if program:
+            subprocess.run(["bpftool", "net", "attach", "xdpdrv", "pinned", program, "dev", NEAR], check=True)
+        before, start = self.received(), time.monotonic()
+        subprocess.run(["nsenter", f"--net=/run/netns/{SPACE}", tools.build / "bench/flood", FAR, str(FLOOD_SECONDS)], input=PACKET, stdout=subprocess.DEVNULL, check=True)
+        rate = (self.received() - before) / (time.monotonic() - start)
+        if program:
+            subprocess.run(["bpftool", "net", "detach", "xdpdrv", "dev", NEAR], check=True)
+        return rate
+
+
+def packet_rate(tools, tool, name, folder):
+    """-> (millions of packets a second with the program on the receiving end,)"""
+    program, c_name, table = PROGRAMS[name]
+    with Pair() as pair, Loaded(tools, tool, program, c_name, table, folder) as loaded:
+        return (pair.rate(tools, loaded.program) / 1e6,)
