@@ -1,5 +1,6 @@
 // Meta to CBOR and back, and to JSON. One description of each struct's members (`fields`) serves all three. A member that is
 // zero, empty or false is left out; unknown members are skipped when read, so that later versions may add some.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "artifact/artifact.h"
@@ -56,6 +57,14 @@ void fields(V& v, Map& m) {
   v("value", m.value);
   v("histogram", m.histogram);
   v("print_at_exit", m.print_at_exit);
+  v("pin", m.pin);
+}
+template <typename V>
+void fields(V& v, Load& l) {
+  v("map", l.map);
+  v("path", l.path);
+  v("parameter", l.parameter);
+  v("place", l.place);
 }
 template <typename V>
 void fields(V& v, Site& s) {
@@ -121,6 +130,7 @@ void fields(V& v, Meta& m) {
   v("arch", m.arch);
   v("programs", m.programs);
   v("maps", m.maps);
+  v("loads", m.loads);
   v("sites", m.sites);
   v("params", m.params);
   v("needs", m.needs);
@@ -285,8 +295,9 @@ Result<Meta> decode_checked(std::span<const uint8_t> bytes) {
   fields(reader, meta);
   if (reader.failed()) return fail_text(0, "in the description of the program: " + reader.error, std::string(damaged_hint));
   for (const std::string& feature : meta.required)
-    return fail_text(0, fmt::format("the object needs feature '{}', which this awl does not have", feature),
-                     "use a newer awl, or build it again with this one");
+    if (std::ranges::find(known_features, feature) == std::end(known_features))
+      return fail_text(0, fmt::format("the object needs feature '{}', which this awl does not have", feature),
+                       "use a newer awl, or build it again with this one");
   if (auto valid = validate(meta); !valid) {
     Error error = std::move(valid).error();
     error.hint = damaged_hint;

@@ -60,6 +60,7 @@ std::string map_line(const Map& map) {
   if (map.value.kind == Kind::lhist) line += fmt::format(", {} to {} by {}", map.histogram.min, map.histogram.max, map.histogram.step);
   if (map.value.kind == Kind::tseries) line += fmt::format(", {} intervals of {} ns", map.histogram.buckets, map.histogram.step);
   if (map.max_entries != 0 && !map.key.empty()) line += fmt::format(", at most {} entries", map.max_entries);
+  if (!map.pin.empty()) line += fmt::format(", pinned as {}/{}", pin_folder, map.pin);
   return line + (map.elf_name.empty() ? "\n" : fmt::format(", BPF map {}\n", map.elf_name));
 }
 
@@ -94,6 +95,8 @@ std::string print_text(const Artifact& artifact) {
                        program.group ? fmt::format(" (choice {} of alternative {})", program.rank + 1, program.group) : "");
   if (!meta.maps.empty()) out += "maps:\n";
   for (const Map& map : meta.maps) out += map_line(map);
+  if (!meta.loads.empty()) out += "filled at start:\n";
+  for (const Load& load : meta.loads) out += fmt::format("  {} from {}\n", meta.maps.at(load.map).name, load.parameter ? fmt::format("${}", load.parameter) : quoted(load.path));
   if (!meta.sites.empty()) out += "events:\n";
   for (size_t i = 0; i < meta.sites.size(); ++i) out += site_line(meta.sites[i], i, meta);
   if (!meta.params.empty()) out += "set before loading:\n";

@@ -85,7 +85,14 @@ enum class Storage : uint8_t {
   percpu_slot,  // scalar aggregation: element 0 of a per-CPU array
   hash,         // keyed plain value
   percpu_hash,  // keyed aggregation
+  array,         // plain values of the keys 0 to max_entries - 1, which are all there
+  percpu_array,  // the same with aggregations
+  queue,         // plain values without keys, taken out in some order; what is looked at one by one is gone
+  bloom,         // keys alone, of which can be asked whether they may be there; cannot be read
 };
+constexpr bool is_percpu(Storage s) { return s == Storage::percpu_slot || s == Storage::percpu_hash || s == Storage::percpu_array; }
+constexpr bool is_keyed(Storage s) { return s == Storage::hash || s == Storage::percpu_hash || s == Storage::array || s == Storage::percpu_array || s == Storage::bloom; }
+constexpr bool is_array(Storage s) { return s == Storage::array || s == Storage::percpu_array; }
 
 struct Map {
   std::string name;      // "@x"
@@ -98,6 +105,15 @@ struct Map {
   Type value;
   HistogramShape histogram;
   bool print_at_exit = true;
+  std::string pin;  // name below pin_folder under which the map stays and is found by others; empty: it ends with the program
+};
+
+// A map that the run side fills before any program runs: with the elements in a file, see runtime/map_file.h.
+struct Load {
+  uint32_t map = 0;        // index into maps
+  std::string path;        // as the script says it; relative ones start at the folder of the script or object that is run
+  uint32_t parameter = 0;  // the path is this positional parameter instead, relative to the working directory; 0: none
+  std::string place;       // "stdin:1:9-28"
 };
 
 // An asynchronous call. Its events are records of the ring buffer `awl_events`: u32 site index, u32 program index, then the payload with the
@@ -195,6 +211,10 @@ struct Setting {  // config that matters at run time, as text
 };
 
 inline constexpr uint32_t format_number = 1;
+// What Meta::required may name: an object with loads needs "load", one with pinned maps "pin".
+inline constexpr std::string_view known_features[] = {"load", "pin"};
+// Folder of pinned maps, made with mode 0700.
+inline constexpr std::string_view pin_folder = "/sys/fs/bpf/awl";
 
 struct Meta {
   uint32_t format = format_number;
@@ -203,6 +223,7 @@ struct Meta {
   std::string arch;                   // "x86_64"
   std::vector<Program> programs;
   std::vector<Map> maps;
+  std::vector<Load> loads;
   std::vector<Site> sites;
   std::vector<Param> params;
   std::vector<Need> needs;

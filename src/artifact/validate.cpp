@@ -1,5 +1,7 @@
 #include "artifact/validate.h"
 
+#include <algorithm>
+
 #include "artifact/enum_names.h"
 
 namespace awl::artifact {
@@ -124,9 +126,10 @@ Result<> check_map(const Map& map, const Meta& meta, const std::string& place) {
     if (key.size == 0) return wrong(place, "key of no bytes");
   }
   AWL_CHECK(check_type(map.value, place + ".value", 0, true));
-  const bool keyed = map.storage == Storage::hash || map.storage == Storage::percpu_hash;
-  const bool percpu = map.storage == Storage::percpu_slot || map.storage == Storage::percpu_hash;
+  const bool keyed = is_keyed(map.storage), percpu = is_percpu(map.storage);
   if (keyed == map.key.empty()) return wrong(place, "storage '{}' {} a key", enum_name(map.storage), keyed ? "without" : "with");
+  if (is_array(map.storage) && (map.key[0].kind != Kind::integer || map.key[0].size != 4)) return wrong(place, "an array with keys that are no indices");
+  if (!map.pin.empty() && !is_pin_name(map.pin)) return wrong(place, "pin '{}' is no name of a file", map.pin);
   if (percpu != is_aggregation(map.value.kind))
     return wrong(place, "storage '{}' with values of kind '{}'", enum_name(map.storage), enum_name(map.value.kind));
   if (map.storage != Storage::global) {
@@ -162,6 +165,14 @@ Result<> check_param(const Param& param, const std::string& place) {
   return {};
 }
 
+Result<> check_load(const Load& load, const Meta& meta, const std::string& place) {
+  if (load.map >= meta.maps.size()) return wrong(place, "map {} of {}", load.map, meta.maps.size());
+  const Map& map = meta.maps[load.map];
+  if (map.storage == Storage::global || is_percpu(map.storage)) return wrong(place, "{} cannot be filled", map.name);
+  if (!std::ranges::all_of(map.key, is_readable) || (map.storage != Storage::bloom && !is_readable(map.value))) return wrong(place, "{} has types that cannot be read from a file", map.name);
+  return {};
+}
+
 template <typename T>
 Result<> check_rows(const std::vector<T>& rows, std::string_view name) {
   if (rows.size() > max_table_rows) return wrong(name, "{} entries, at most {} are possible", rows.size(), max_table_rows);
@@ -179,9 +190,33 @@ uint64_t bucket_count(const HistogramShape& shape) {
   return 1 + (1ULL << (shape.bits + 1)) + ((63 - (shape.bits + 1ULL)) << shape.bits);
 }
 
+bool is_pin_name(std::string_view name) {
+  auto usual = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'; };
+  return !name.empty() && name.size() <= max_pin_name && std::ranges::all_of(name, usual);
+}
+
+bool is_readable(const Type& type) {
+  switch (type.kind) {
+    case Kind::boolean:
+    case Kind::integer:
+    case Kind::enumeration:
+    case Kind::string:
+    case Kind::inet:
+    case Kind::macaddr:
+    case Kind::cidr: return type.size > 0;
+    case Kind::array: {
+      const bool bytes = type.elements.size() == 1 && type.elements[0].type.size() == 1 && type.elements[0].type[0].kind == Kind::integer && type.elements[0].type[0].size == 1;
+      return bytes && (type.size == 4 || type.size == 16);
+    }
+    case Kind::tuple: return !type.elements.empty() && std::ranges::all_of(type.elements, [](const Element& e) { return e.type.size() == 1 && is_readable(e.type[0]); });
+    default: return false;
+  }
+}
+
 Result<> validate(const Meta& meta) {
   AWL_CHECK(check_rows(meta.programs, "programs"));
   AWL_CHECK(check_rows(meta.maps, "maps"));
+  AWL_CHECK(check_rows(meta.loads, "loads"));
   AWL_CHECK(check_rows(meta.sites, "sites"));
   AWL_CHECK(check_rows(meta.params, "params"));
   AWL_CHECK(check_rows(meta.sends, "sends"));
@@ -193,6 +228,7 @@ Result<> validate(const Meta& meta) {
     if (program.elf_name.empty() || program.provider.empty()) return wrong(fmt::format("programs[{}]", i), "has no name or no provider");
   }
   for (size_t i = 0; i < meta.maps.size(); ++i) AWL_CHECK(check_map(meta.maps[i], meta, fmt::format("maps[{}]", i)));
+  for (size_t i = 0; i < meta.loads.size(); ++i) AWL_CHECK(check_load(meta.loads[i], meta, fmt::format("loads[{}]", i)));
   for (size_t i = 0; i < meta.sites.size(); ++i) AWL_CHECK(check_site(meta.sites[i], meta, fmt::format("sites[{}]", i)));
   for (size_t i = 0; i < meta.params.size(); ++i) AWL_CHECK(check_param(meta.params[i], fmt::format("params[{}]", i)));
   for (size_t i = 0; i < meta.sends.size(); ++i)

@@ -41,6 +41,8 @@ class CallCheck {
   virtual bool has_placement(std::string_view name) = 0;
   // Whether the map that argument i names has explicit keys.
   virtual bool keyed_map(size_t i) = 0;
+  // For functions on elements: whether the kind of the map that argument i names has them; otherwise reported. (For maps as a whole that is checked before.)
+  virtual bool check_map(size_t i) = 0;
 
   size_t count() { return call().args.size(); }
   ast::Expr& arg(size_t i) { return *call().args.at(i); }
@@ -96,6 +98,10 @@ class CallLower {
   // Sets the variable that argument `variable` names to the element's value if there is one. 1 bit: whether there is.
   virtual Value find_into(size_t map, size_t key, size_t variable) = 0;
   virtual Value count_elements(size_t map) = 0;  // 64 bits; none for a map without keys
+  virtual Value has_element(size_t map, size_t key) = 0;  // 1 bit
+  // Maps without places: a value goes in (the answer is the kernel's: 0, or what is wrong); one comes out, or is looked at, into a variable. 1 bit: whether there was one.
+  virtual Value push(size_t map, size_t value) = 0;
+  virtual Value take_into(size_t map, size_t variable, uint32_t helper) = 0;
   virtual Value packet_view(const PacketView& view) = 0;  // its address, null where the packet does not have it
   // Whether the memory of the result must have no undefined bytes behind the end of a string (it is a key or a map's value).
   virtual bool padded() = 0;
@@ -128,7 +134,7 @@ constexpr bool operator&(BuiltinFlag a, BuiltinFlag b) { return (uint32_t(a) & u
 struct Builtin {
   std::string_view name;
   // Overloads separated by " | ". Parameter types: int (any integer), uint64 ..., string, pointer, any, map, "literal string",
-  // "literal int", type name (`struct x`, which need not exist), constant (known when compiling, sizes and types included), mode (a bare word), variable (a scratch variable that is set), key (of the map argument before it; converted to the map's key type); a parameter ($1) given where `string`
+  // "literal int", type name (`struct x`, which need not exist), constant (known when compiling, sizes and types included), mode (a bare word), variable (a scratch variable that is set), key (of the map argument before it; converted to the map's key type), value (put into the map argument before it); a parameter ($1) given where `string`
   // is among the alternatives is taken as its text; `= x` optional; `...` any further. E.g. "str(pointer|int address, int length = max) -> string".
   std::string_view signature;
   std::string_view doc;

@@ -28,6 +28,7 @@ void check_delete(CallCheck& c) {
     return;
   }
   bool element = names_element(c.arg(0));
+  if (element && !c.check_map(0)) return;
   if (c.count() == 1 && !element && c.keyed_map(0)) c.diagnostics().report<Diag::delete_keyed>(c.expr().span);
   if (c.count() > 1 && !element && !c.keyed_map(0)) c.diagnostics().report<Diag::delete_scalar>(c.expr().span);
 }
@@ -62,6 +63,15 @@ Value lower_len(Emit& e, CallLower& c) {
   return e.resize(e.load(c.address(0), 32, 8), 64, false);
 }
 
+// A queue that is full, or no memory.
+void plan_push(CallCheck&, PlanCall& plan) { plan.warn("Map full; the value is lost. Try a larger size in the map declaration e.g. `let @a = queue(5000)`", "map_push_elem"); }
+
+Value lower_push(Emit& e, CallLower& c) {
+  Value code = c.push(0, 1);
+  e.branch(e.compare(Compare::slt, code, e.imm(0)), [&] { c.warn(code); }, {}, false);
+  return {};
+}
+
 const Builtin rows[] = {
     {.name = "delete",
      .signature = "delete(map map, key key = none) -> bool | delete(any element) -> bool",
@@ -77,7 +87,7 @@ const Builtin rows[] = {
      .example = "begin { @a[1] = 2; if (has_key(@a, 1)) { print(1) } }",
      .prints = "1\n@a[1]: 2",
      .check = check_keyed,
-     .lower = [](Emit& e, CallLower& c) { return e.compare(Compare::ne, c.find_element(0, 1), e.null()); }},
+     .lower = [](Emit&, CallLower& c) { return c.has_element(0, 1); }},
     {.name = "find",
      .signature = "find(map map, key key, variable value) -> bool",
      .doc = "Looks for an element of a map: true if it is there, and the variable then has its value, else it stays as it is.",
@@ -86,6 +96,26 @@ const Builtin rows[] = {
      .check = check_keyed,
      .plan = plan_find,
      .lower = [](Emit&, CallLower& c) { return c.find_into(0, 1, 2); }},
+    {.name = "push",
+     .signature = "push(map map, value value)",
+     .doc = "Puts a value into a `queue` or `stack`; when it is full, the value is lost and a warning says so. Of a `bloom` filter: has_key() is true for the value from then on, and for few others.",
+     .example = "let @q = queue(8); begin { push(@q, 1); push(@q, 2); }",
+     .prints = "@q: 1\n@q: 2",
+     .flags = BuiltinFlag::no_value,
+     .plan = plan_push,
+     .lower = lower_push},
+    {.name = "pop",
+     .signature = "pop(map map, variable value) -> bool",
+     .doc = "Takes a value out of a `queue` (the one that was put in first) or `stack` (the last one): true if there was one, and the variable then has it.",
+     .example = "let @q = queue(8); begin { push(@q, 5); $v = 0; if (pop(@q, $v)) { print($v) } }",
+     .prints = "5",
+     .lower = [](Emit&, CallLower& c) { return c.take_into(0, 1, BPF_FUNC_map_pop_elem); }},
+    {.name = "peek",
+     .signature = "peek(map map, variable value) -> bool",
+     .doc = "The value that pop() would take out of a `queue` or `stack`, which stays in it.",
+     .example = "let @s = stack(8); begin { push(@s, 5); push(@s, 6); $v = 0; if (peek(@s, $v)) { print($v) } clear(@s) }",
+     .prints = "6",
+     .lower = [](Emit&, CallLower& c) { return c.take_into(0, 1, BPF_FUNC_map_peek_elem); }},
     {.name = "len",
      .signature = "len(map map) -> int64 | len(stack stack) -> int64",
      .doc = "Number of elements of a map, or of frames of a stack.",

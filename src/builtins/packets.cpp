@@ -1,12 +1,9 @@
 // What network packets hold, and what packet hooks do with them.
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <charconv>
-#include <expected>
 
 #include "base/diag/builtins.h"
 #include "base/diag/hooks.h"
+#include "base/prefix.h"
 #include "builtins/rows.h"
 
 namespace awl {
@@ -55,28 +52,6 @@ void check_redirect(CallCheck& c) {
 
 void check_skb(CallCheck& c) {
   if (!c.context().skb) c.diagnostics().report<Diag::builtin_not_with>(c.expr().span, "skb", kind_of(c));
-}
-
-// A prefix as Kind::cidr has it, or what is wrong with the text.
-std::expected<std::string, std::string> parse_prefix(const std::string& text) {
-  const size_t slash = text.find('/');
-  const std::string written = text.substr(0, slash);
-  std::string address(16, '\0');
-  bool four = inet_pton(AF_INET, written.c_str(), &address[12]) == 1;
-  if (four) address[10] = address[11] = static_cast<char>(0xff);
-  else if (inet_pton(AF_INET6, written.c_str(), address.data()) != 1) return std::unexpected("there is no address in front of the '/'");
-  const unsigned most = four ? 32 : 128;
-  unsigned bits = most;
-  if (slash != std::string::npos) {
-    const char* end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data() + slash + 1, end, bits);
-    if (error != std::errc() || stop != end || bits > most) return std::unexpected(fmt::format("its length must be 0 to {}", most));
-  }
-  if (four) bits += 96;
-  for (unsigned i = bits; i < 128; ++i) address[i / 8] = static_cast<char>(address[i / 8] & ~(0x80 >> i % 8));
-  std::string made(4, '\0');
-  for (unsigned i = 0; i < 4; ++i) made[i] = static_cast<char>(bits >> 8 * i);
-  return made + address;
 }
 
 void check_cidr(CallCheck& c) {
@@ -217,7 +192,10 @@ const Builtin rows[] = {
      .example = "let @blocked = lpmtrie(1000); begin { @blocked[cidr(\"10.0.0.0/8\")] = 1; }",
      .infer = [](CallCheck& c) { return c.types().simple(Kind::cidr); },
      .check = check_cidr,
-     .lower_into = [](Emit& e, CallLower& c) { e.copy(c.destination(), e.bytes(parse_prefix(literal_string(c.arg(0)).value_or("::/0")).value_or(std::string(20, '\0'))), 20); }},
+     .lower_into = [](Emit& e, CallLower& c) {
+       const Prefix prefix = parse_prefix(literal_string(c.arg(0)).value_or("")).value_or(Prefix{});
+       e.copy(c.destination(), e.bytes(std::string(prefix.begin(), prefix.end())), prefix.size());
+     }},
     {.name = "redirect",
      .signature = "redirect(int ifindex) -> int64",
      .doc = "Sends the packet out of another network interface: `return redirect(3)`.",

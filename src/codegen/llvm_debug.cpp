@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "artifact/enum_names.h"
+
 namespace awl::codegen {
 
 using artifact::Kind;
@@ -70,9 +72,9 @@ llvm::DIType* Debug::enumeration(uint32_t size) {
   return builder_.createEnumerationType(unit_, "", files_.begin()->second, 0, uint64_t{size} * 8, 0, elements, integer(size, false));
 }
 
-llvm::DIType* Debug::pair(const char* first, const char* second) {
+llvm::DIType* Debug::pair(const char* first, const char* second, const std::string& name) {
   llvm::DIType* u64 = integer(8, false);
-  return structure("", {{first, u64, 0, 64}, {second, u64, 64, 64}}, 16);
+  return structure(name, {{first, u64, 0, 64}, {second, u64, 64, 64}}, 16);
 }
 
 llvm::DIType* Debug::stack(const artifact::Type& type) {
@@ -145,9 +147,9 @@ llvm::DIType* Debug::value(const artifact::Type& type) {
     case Kind::cgroup_path: return pair("id", "filter");
     case Kind::sum:
     case Kind::avg:
-    case Kind::stats: return pair("total", "updates");
+    case Kind::stats: return pair("total", "updates", fmt::format("awl_{}", artifact::enum_name(type.kind)));
     case Kind::min:
-    case Kind::max: return pair("value", "updates");
+    case Kind::max: return pair("value", "updates", fmt::format("awl_{}", artifact::enum_name(type.kind)));
     case Kind::hist:
     case Kind::lhist:
     case Kind::tseries:

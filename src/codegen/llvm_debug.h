@@ -53,7 +53,7 @@ class Debug {
 
  private:
   llvm::DIFile* file(uint32_t number);
-  llvm::DIType* pair(const char* first, const char* second);
+  llvm::DIType* pair(const char* first, const char* second, const std::string& name = "");
   llvm::DIType* stack(const artifact::Type& type);
 
   llvm::Module& module_;

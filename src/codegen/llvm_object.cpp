@@ -74,19 +74,17 @@ llvm::GlobalVariable* Object::map(int32_t index) {
   llvm::GlobalVariable*& known = maps_[m.elf_name];
   if (known) return known;
   MapShape shape{.max_entries = std::max(m.max_entries, 1u), .value = debug.value(m.value)};
-  auto info = unit.maps.find(m.name);
-  bool lru = info != unit.maps.end() && info->second.declared_type.find("lru") != std::string::npos;
-  switch (m.storage) {
-    case Storage::percpu_slot: shape.type = BPF_MAP_TYPE_PERCPU_ARRAY; break;
-    case Storage::percpu_hash: shape.type = lru ? BPF_MAP_TYPE_LRU_PERCPU_HASH : BPF_MAP_TYPE_PERCPU_HASH; break;
-    default: shape.type = lru ? BPF_MAP_TYPE_LRU_HASH : BPF_MAP_TYPE_HASH; break;
+  if (m.storage == Storage::percpu_slot) {
+    shape.type = BPF_MAP_TYPE_PERCPU_ARRAY;
+    shape.key = debug.integer(4, false);
+  } else {
+    auto info = unit.maps.find(m.name);
+    const MapKind& kind = info == unit.maps.end() ? usual_map_kind(artifact::is_percpu(m.storage)) : kind_of(info->second);
+    shape.type = kind.type;
+    shape.flags = kind.flags;
+    if (m.storage == Storage::bloom) shape.value = debug.value(m.key.at(0));
+    else if (m.storage != Storage::queue) shape.key = debug.value(m.key.at(0));
   }
-  if (info != unit.maps.end() && info->second.declared_type == prefix_map_type) {
-    shape.type = BPF_MAP_TYPE_LPM_TRIE;
-    shape.flags = BPF_F_NO_PREALLOC;  // the kernel takes no others of the kind
-  }
-  bool keyed = m.storage != Storage::percpu_slot && !m.key.empty();
-  shape.key = keyed ? debug.value(m.key[0]) : debug.integer(4, false);
   return known = make_map(m.elf_name, shape);
 }
 

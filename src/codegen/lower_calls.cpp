@@ -59,8 +59,13 @@ class RowLowering : public CallLower {
   Value remove_element(size_t map, size_t key) override { return l_->remove(arg(map), arg(key)); }
   uint32_t stack_room() override { return l_->types.stack_room(); }
   Value find_into(size_t map, size_t key, size_t variable) override { return l_->find_into(arg(map), arg(key), arg(variable)); }
+  Value has_element(size_t map, size_t key) override { return l_->has_element(arg(map), arg(key)); }
+  Value push(size_t map, size_t value) override { return l_->push(arg(map), arg(value)); }
+  Value take_into(size_t map, size_t variable, uint32_t helper) override { return l_->take_into(arg(map), arg(variable), helper); }
   Value count_elements(size_t map) override {
-    if (!l_->map_info(arg(map)).keyed) return {};
+    const MapInfo& info = l_->map_info(arg(map));
+    if (!info.keyed) return {};
+    if (artifact::is_array(l_->stored(info).storage)) return emit().imm(l_->stored(info).max_entries);
     Value count = emit().scratch(8);
     emit().store(count, emit().imm(0));
     emit().each(emit().map(l_->map_info(arg(map)).index), [&](Value, Value) { emit().store(count, emit().binary(Op::add, emit().load(count, 64), emit().imm(1))); });

@@ -163,6 +163,9 @@ class Lowering {
   void with_element(const ast::Expr& target, const std::function<void(Value)>& use);
   Value remove(const ast::Expr& map, const ast::Expr& key);
   Value find_into(const ast::Expr& map, const ast::Expr& key, const ast::Expr& variable);
+  Value has_element(const ast::Expr& map, const ast::Expr& key);
+  Value push(const ast::Expr& map, const ast::Expr& value);
+  Value take_into(const ast::Expr& map, const ast::Expr& variable, uint32_t helper);
   Value merged(const MapInfo& info, Value key);
   // Adds up the values of all CPUs in two words of memory.
   void merge(const MapInfo& info, Value key, Value total, Value updates);

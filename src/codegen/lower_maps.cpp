@@ -18,6 +18,11 @@ const MapInfo& Lowering::map_info(const ast::Expr& map) { return unit.maps.at(st
 
 // The key in memory, at its map's type: built in place, nothing in it undefined.
 Value Lowering::key(const MapInfo& info, const ast::Expr& key) {
+  if (artifact::is_array(stored(info).storage)) {  // an index that does not fit must not become another one
+    Value index = number64(key), most = emit.imm(UINT32_MAX), made = emit.slot(4, 4);
+    emit.store(made, emit.resize(emit.select(emit.compare(Compare::ult, index, most), index, most), 32, false));
+    return made;
+  }
   bool in_place = key.type == info.key && !is_scalar(key.type) &&
                   (std::holds_alternative<ast::String>(key.node) ||
                    (std::holds_alternative<ast::Variable>(key.node) && (key.type->kind == Kind::tuple || key.type->kind == Kind::record)));
@@ -157,6 +162,11 @@ void Lowering::with_element(const ast::Expr& target, const std::function<void(Va
   emit.scope([&] {
     Value at = key(target);
     Value element = find(info, at);
+    if (where.storage == Storage::percpu_array) {
+      constexpr int64_t no_such_index = -7;  // -E2BIG, as the kernel says it where an element is written
+      emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { use(element); }, [&] { runtime_error(site_of(unit.update_sites, &target), emit.imm(static_cast<uint64_t>(no_such_index))); });
+      return;
+    }
     if (where.storage == Storage::percpu_hash || where.storage == Storage::hash) {
       Value present = emit.compare(Compare::ne, element, emit.null());
       element = emit.choose(present, [&] { return element; }, [&] {
@@ -179,7 +189,7 @@ void Lowering::with_element(const ast::Expr& target, const std::function<void(Va
 Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
   const MapInfo& info = map_info(map);
   const artifact::Map& where = stored(info);
-  bool keyed = where.storage == Storage::hash || where.storage == Storage::percpu_hash;
+  bool keyed = artifact::is_keyed(where.storage);
   if (where.storage == Storage::global) {
     Value flag = emit.global(where.set_offset);
     Value was = emit.resize(emit.load(flag, 64), 1, false);
@@ -221,6 +231,31 @@ Value Lowering::find_into(const ast::Expr& map, const ast::Expr& key_expr, const
     if (is_aggregation(info.value)) store_scalar(variable(name), convert(merged(info, at), types.integer(8, info.value->is_signed), type), type);
     else read({element, Memory::own}, info.value, type, variable(name), true, true);
   });
+  return present;
+}
+
+Value Lowering::has_element(const ast::Expr& map, const ast::Expr& key_expr) {
+  const MapInfo& info = map_info(map);
+  Value at = key(info, key_expr);
+  if (stored(info).storage != Storage::bloom) return emit.compare(Compare::ne, find(info, at), emit.null());
+  return emit.compare(Compare::eq, map_result(emit.helper(BPF_FUNC_map_peek_elem, {emit.map(info.index), at})), emit.imm(0));
+}
+
+Value Lowering::push(const ast::Expr& map, const ast::Expr& value) {
+  const MapInfo& info = map_info(map);
+  Type type = stored(info).storage == Storage::bloom ? info.key : info.value;
+  Value made = memory(type->size);
+  into(value, type, made, true);
+  return map_result(emit.helper(BPF_FUNC_map_push_elem, {emit.map(info.index), made, emit.imm(BPF_ANY)}));
+}
+
+Value Lowering::take_into(const ast::Expr& map, const ast::Expr& target, uint32_t helper) {
+  const MapInfo& info = map_info(map);
+  const std::string& name = std::get<ast::Variable>(target.node).name;
+  Type type = instance.variables.at(name).type;
+  Value made = memory(info.value->size);
+  Value present = emit.compare(Compare::eq, map_result(emit.helper(helper, {emit.map(info.index), made})), emit.imm(0));
+  emit.branch(present, [&] { read({made, Memory::own}, info.value, type, variable(name), true, true); });
   return present;
 }
 

@@ -79,6 +79,7 @@ int run_program(Options& options, Host& host) {
     if (Result<> written = write_object(options.artifact_file, *object); !written) return ended(written.error()).error().status;
   Result<artifact::Artifact> artifact = artifact::open(std::move(*object));
   if (!artifact) return ended(artifact.error()).error().status;
+  if (!options.has_program && !reads_standard_input(options)) options.run.session.folder = folder_of(options.operands[0]);
   return run(std::move(*artifact), host, std::move(options.run), std::move(*child));
 }
 

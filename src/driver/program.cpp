@@ -47,6 +47,8 @@ std::unexpected<Ended> ended(const Error& error, int status) {
   return std::unexpected(Ended{status});
 }
 
+bool reads_standard_input(const Options& options) { return !options.has_program && !options.operands.empty() && (options.operands[0] == "-" || options.operands[0] == "/dev/stdin"); }
+
 OrEnded<Program> read_program(const Options& options, Host& host) {
   if (options.has_program) {
     if (options.program.empty()) return ended({0, "USAGE: filename or -e 'program' required.", {}});
@@ -57,7 +59,7 @@ OrEnded<Program> read_program(const Options& options, Host& host) {
     return std::unexpected(Ended{exit_usage});
   }
   const std::string& path = options.operands[0];
-  if (path == "-" || path == "/dev/stdin") {
+  if (reads_standard_input(options)) {
     Result<std::string> text = read_standard_input();
     if (!text) return ended(text.error());
     return Program{"stdin", std::move(*text)};

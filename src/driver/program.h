@@ -20,6 +20,8 @@ struct Program {
   bool is_object() const { return text.starts_with("\177ELF"); }
 };
 OrEnded<Program> read_program(const Options& options, Host& host);
+// Whether the program's text comes from standard input.
+bool reads_standard_input(const Options& options);
 
 // Compiles with all messages and dumps; `-d` text goes to standard output.
 OrEnded<artifact::Bytes> compile_program(Program program, Options& options, Host& host);

@@ -14,7 +14,7 @@ struct Scan {
   uint32_t begin = 0, end = 0;   // of the current match
   uint32_t depth = 0;            // open braces
   bool predicate = false;        // inside / /
-  bool until_semicolon = false;  // the item is an import
+  bool until_semicolon = false;  // the item is an import or a `load`
   bool map_declaration = false;  // the item is a `let @map`
   uint32_t c_begin = 0, c_end = 0;
   std::string_view source;

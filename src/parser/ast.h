@@ -146,7 +146,16 @@ struct Probe {
 
 struct ConfigItem { std::string name; Span name_span; std::string value; Span value_span; bool is_string = false; };
 struct Import { Span span; std::string path; };
-struct MapDeclaration { Span span; std::string name; std::string map_type; Span type_span; uint64_t max_entries = 0; };
+struct MapDeclaration {
+  Span span;
+  std::string name;
+  std::string map_type;
+  Span type_span;
+  uint64_t max_entries = 0;
+  std::string pin;  // of `pin("name")`
+  Span pin_span;    // none without it
+};
+struct Load { Span span; std::string name; Span name_span; std::string path; uint32_t parameter = 0; Span path_span; };  // parameter: of `from $1`, else 0
 struct MacroParameter {
   enum Kind : uint8_t { expression, variable, map } kind = expression;
   std::string name;  // with its sigil
@@ -166,6 +175,7 @@ struct Script {
   Span config_span;
   std::vector<Import> imports;
   std::vector<MapDeclaration> maps;
+  std::vector<Load> loads;
   std::vector<Macro> macros;
   std::vector<Function> functions;
   std::vector<Probe> probes;

@@ -191,9 +191,16 @@ void Parse::config_item(const Token& name, const Token& value) {
   script.config.push_back({name.text, name.span, value.text, value.span, value.kind == Tok::string});
 }
 
-void Parse::map_declaration(Span span, const Token& name, const Token& type, const Token& entries) {
+void Parse::map_declaration(Span span, const Token& name, const Token& type, const Token& entries, const Token* pin) {
   if (entries.value == 0) error(entries.span, "expected positive integer for map declaration max entries");
-  script.maps.push_back({span, name.text, type.text, type.span, entries.value});
+  script.maps.push_back({span, name.text, type.text, type.span, entries.value, pin ? pin->text : "", pin ? pin->span : Span{}});
+  seen_items = true;
+}
+
+void Parse::load(Span span, const Token& map, const Token& source) {
+  if (source.kind == Tok::parameter && source.value == 0) error(source.span, "expected file name: a string, or a positional parameter such as $1");
+  if (source.kind == Tok::parameter) script.loads.push_back({span, map.text, map.span, "", static_cast<uint32_t>(source.value), source.span});
+  else script.loads.push_back({span, map.text, map.span, source.text, 0, source.span});
   seen_items = true;
 }
 

@@ -20,6 +20,9 @@ std::string_view from_context(const Parse& parse, const Expected& expected) {
   if (one == Tok::kw_else) return "expected '{' or 'if' after 'else'";
   if (one == Tok::kw_import) return "expected string after 'import'";
   if (one == Tok::string && two == Tok::kw_import) return "expected ';' after import";
+  if (one == Tok::kw_from) return "expected file name: a string, or a positional parameter such as $1";
+  if (two == Tok::kw_from) return "expected ';' after load";
+  if (one == Tok::open_paren && two == Tok::kw_pin) return "expected the name as a string: pin(\"name\")";
   if (expected.has(Tok::variable) && expected.has(Tok::map) && !expected.has(Tok::integer)) return "expected macro argument ($var, @map, or identifier)";
   if (expected.kinds.size() == 1 && expected.has(Tok::integer)) return "expected positive integer for map declaration max entries";
   return {};

@@ -36,7 +36,7 @@ using namespace awl::ast;
 %token <const awl::Token*>
   end 0 bad shebang c_line c_text attach probe_name predicate_open predicate_close
   identifier variable map parameter integer string
-  kw_config kw_import kw_let kw_macro kw_fn kw_if kw_else kw_comptime kw_for kw_while kw_unroll kw_break kw_continue kw_return
+  kw_config kw_import kw_let kw_load kw_pin kw_from kw_macro kw_fn kw_if kw_else kw_comptime kw_for kw_while kw_unroll kw_break kw_continue kw_return
   kw_true kw_false kw_sizeof kw_offsetof kw_typeof kw_typeinfo kw_struct kw_union kw_enum
   open_brace close_brace open_paren close_paren open_bracket close_bracket
   comma semicolon colon question dot arrow dot_dot
@@ -71,7 +71,7 @@ using namespace awl::ast;
 %nterm <std::vector<awl::ast::MacroParameter>> macro_parameters macro_parameter_list
 %nterm <std::vector<awl::ast::FunctionParameter>> function_parameters function_parameter_list
 %nterm <std::optional<awl::ast::TypeName>> function_result
-%nterm <const awl::Token*> config_value
+%nterm <const awl::Token*> config_value map_pin load_source
 
 %%
 
@@ -86,6 +86,7 @@ item:
   | config
   | import
   | map_declaration
+  | load
   | macro
   | function
   | probe
@@ -109,13 +110,20 @@ import: kw_import string semicolon { run.script.imports.push_back({join(@1, @2),
   | kw_import error skipped { yyerrok; }
   ;
 
-map_declaration: kw_let map assign identifier open_paren integer close_paren optional_semicolon {
-      run.map_declaration(join(@1, @7), *$2, *$4, *$6);
+map_declaration: kw_let map assign identifier open_paren integer close_paren map_pin optional_semicolon {
+      run.map_declaration(join(@1, $8 ? @8 : @7), *$2, *$4, *$6, $8);
     }
   | kw_let error semicolon { yyerrok; }
   | kw_let error skipped { yyerrok; }
   ;
+map_pin: %empty { $$ = nullptr; } | kw_pin open_paren string close_paren { $$ = $3; };
 optional_semicolon: %empty | semicolon;
+
+load: kw_load map kw_from load_source semicolon { run.load(join(@1, @4), *$2, *$4); }
+  | kw_load error semicolon { yyerrok; }
+  | kw_load error skipped { yyerrok; }
+  ;
+load_source: string { $$ = $1; } | parameter { $$ = $1; };
 
 macro: kw_macro identifier open_paren macro_parameters close_paren block {
       run.script.macros.push_back({@$, $2->text, @2, std::move($4), run.macro_body(std::move($6))});

@@ -18,6 +18,7 @@ class Preparer {
       if (is_keyword(kind)) keyword(i);
       else if (kind == Tok::open_bracket && before(i, 1) == Tok::map) t_[i].kind = Tok::key_open;
       else if (kind == Tok::open_paren) paren(i);
+      else if (kind == Tok::identifier && before(i, 1) == Tok::map && before(i, 2) == Tok::kw_load && t_[i].text == "from") t_[i].kind = Tok::kw_from;
     }
     braces();
   }

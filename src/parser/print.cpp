@@ -205,7 +205,8 @@ std::string print_ast(const ast::Script& script) {
   for (const CDefinition& c : script.c_definitions) p.line("c " + quote(c.text));
   for (const ConfigItem& item : script.config) p.line(fmt::format("config {} = {}", item.name, item.is_string ? quote(item.value) : item.value));
   for (const Import& import : script.imports) p.line("import " + quote(import.path));
-  for (const MapDeclaration& m : script.maps) p.line(fmt::format("map {} {} {}", m.name, m.map_type, m.max_entries));
+  for (const MapDeclaration& m : script.maps) p.line(fmt::format("map {} {} {}{}", m.name, m.map_type, m.max_entries, m.pin_span ? " pin " + quote(m.pin) : ""));
+  for (const Load& l : script.loads) p.line(fmt::format("load {} {}", l.name, l.parameter ? fmt::format("${}", l.parameter) : quote(l.path)));
   for (const Macro& m : script.macros) p.macro(m);
   for (const Function& f : script.functions) p.function(f);
   for (const Probe& probe : script.probes) p.probe(probe);

@@ -216,6 +216,9 @@ bool probe_feature(Feature feature, const btf* types) {
     case Feature::fentry:
       has = has_fentry();
       break;
+    case Feature::bloom_filter:
+      has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_BLOOM_FILTER, nullptr) == 1;
+      break;
   }
   libbpf_set_print(print);
   return has;

@@ -24,6 +24,7 @@ constexpr Row rows[] = {
     {"typed_pointers", Feature::typed_pointers, {"bpf_rdonly_cast", "6.2"}},
     {"large_keys", Feature::large_keys, {"keys of maps larger than 512 bytes", "5.18"}},
     {"fentry", Feature::fentry, {"programs on kernel functions without a breakpoint (BPF trampolines)", "5.5"}},
+    {"bloom_filter", Feature::bloom_filter, {"maps of kind bloom", "5.16"}},
 };
 
 }  // namespace

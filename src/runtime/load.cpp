@@ -16,6 +16,7 @@
 #include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/params.h"
+#include "runtime/pins.h"
 
 namespace awl {
 namespace {
@@ -113,20 +114,29 @@ uint64_t ring_bytes(const Meta& meta) {
   return std::bit_ceil(std::clamp<uint64_t>(bytes, page, 1u << 30));
 }
 
-Result<> size_maps(bpf_object* object, const Meta& meta) {
+Result<> find_maps(Loaded& loaded, const Meta& meta) {
+  for (const artifact::Map& map : meta.maps) {
+    bpf_map* found = map.elf_name.empty() ? nullptr : bpf_object__find_map_by_name(loaded.object.get(), map.elf_name.c_str());
+    if (!found && !map.elf_name.empty()) return fail(0, "damaged object: it has no map '{}'", map.elf_name);
+    loaded.maps.push_back(found);
+  }
+  return {};
+}
+
+void size_maps(const Loaded& loaded, const Meta& meta) {
+  bpf_object* object = loaded.object.get();
   if (bpf_map* events = bpf_object__find_map_by_name(object, std::string(artifact::events_map).c_str()))
     bpf_map__set_max_entries(events, static_cast<uint32_t>(ring_bytes(meta)));
   if (bpf_map* packets = bpf_object__find_map_by_name(object, std::string(artifact::packets_map).c_str()))
     bpf_map__set_max_entries(packets, static_cast<uint32_t>(std::max(1, libbpf_num_possible_cpus())));
   uint64_t keys = number_setting(meta, "max_map_keys", 0);
-  for (const artifact::Map& map : meta.maps) {
-    if (map.elf_name.empty() || map.storage == artifact::Storage::percpu_slot) continue;
-    bpf_map* found = bpf_object__find_map_by_name(object, map.elf_name.c_str());
-    if (!found) return fail(0, "damaged object: it has no map '{}'", map.elf_name);
+  for (size_t i = 0; i < meta.maps.size(); ++i) {
+    const artifact::Map& map = meta.maps[i];
+    bpf_map* found = loaded.maps[i];
+    if (!found || map.storage == artifact::Storage::percpu_slot) continue;
     if (!map.key.empty() && map.key[0].size < bpf_map__key_size(found)) bpf_map__set_key_size(found, map.key[0].size);
     if (map.default_size && keys) bpf_map__set_max_entries(found, static_cast<uint32_t>(std::min<uint64_t>(keys, UINT32_MAX)));
   }
-  return {};
 }
 
 // A target as it is on this run: positional parameters filled in, checked again by its provider.
@@ -430,7 +440,9 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
     return std::unexpected(std::move(limits.error()));
   }
   AWL_CHECK(check_needs(meta, host));
-  AWL_CHECK(size_maps(loaded.object.get(), meta));
+  AWL_CHECK(find_maps(loaded, meta));
+  size_maps(loaded, meta);
+  AWL_CHECK(use_pinned_maps(loaded.object.get(), loaded.maps, meta));
   AWL_CHECK(plan_places(loaded, host));
   AWL_CHECK(prepare_programs(loaded, host));
   if (!meta.params.empty())
@@ -443,6 +455,7 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
   for (LoadedProgram& program : loaded.programs)
     if ((program.row->per_target || program.row->uses_places) && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
       AWL_CHECK(copy_for_matches(program, setting(meta, "license", "GPL")));
+  AWL_CHECK(pin_new_maps(loaded.maps, meta));
   AWL_CHECK(fill_places(loaded));
   AWL_CHECK(map_globals(loaded, meta));
   if (const bpf_map* events = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::events_map).c_str()))

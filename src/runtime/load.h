@@ -52,6 +52,7 @@ struct ObjectCloser {
 struct Loaded {
   std::unique_ptr<bpf_object, ObjectCloser> object;
   std::vector<LoadedProgram> programs;  // without those whose target does not exist here
+  std::vector<bpf_map*> maps;           // in the order of Meta::maps; null for Storage::global. A pinned map has the name of whoever made it.
   SharedMemory bss;
   std::span<uint8_t> globals;           // awl_globals in it
   int events = -1;                      // the ring buffer, -1: none

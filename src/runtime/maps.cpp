@@ -17,7 +17,7 @@ using artifact::Map;
 using artifact::Storage;
 
 size_t rounded(size_t size) { return (size + 7) & ~size_t{7}; }
-bool is_percpu(const Map& map) { return map.storage == Storage::percpu_slot || map.storage == Storage::percpu_hash; }
+bool is_percpu(const Map& map) { return artifact::is_percpu(map.storage); }
 uint32_t key_size(const Map& map) { return map.key.empty() ? 4 : map.key[0].size; }
 
 // Bytes of one CPU's value.
@@ -120,6 +120,19 @@ Result<std::vector<std::vector<uint8_t>>> all_keys(const MapHandle& handle) {
   return keys;
 }
 
+// Takes all values out.
+Result<std::vector<MapRow>> drain(const MapHandle& handle) {
+  std::vector<MapRow> rows;
+  std::vector<uint8_t> value(stored_size(handle));
+  // Programs may put in more meanwhile.
+  while (rows.size() < handle.map->max_entries && bpf_map_lookup_and_delete_elem(handle.fd, nullptr, value.data()) == 0) rows.push_back({.value = value});
+  if (rows.size() < handle.map->max_entries && errno != ENOENT) return fail(errno, "cannot read the map {}", handle.map->name);
+  return rows;
+}
+
+// Elements of an array are always there: those that nothing was written to count as none.
+bool is_blank(std::span<const uint8_t> value) { return std::ranges::all_of(value, [](uint8_t byte) { return byte == 0; }); }
+
 std::span<uint8_t> global_bytes(const MapHandle& handle, uint64_t offset, uint64_t size) {
   if (offset > handle.globals.size() || size > handle.globals.size() - offset) return {};
   return handle.globals.subspan(offset, size);
@@ -186,7 +199,10 @@ Result<std::vector<MapRow>> read_map(const MapHandle& handle) {
     if (handle.zeroed || is_updated(map, value)) rows.push_back({.key = {}, .value = value});
     return rows;
   }
-  AWL_CHECK(visit_all(handle, [&](auto key, auto value) { rows.push_back(make_row(handle, key, value)); }));
+  if (map.storage == Storage::queue) return drain(handle);
+  AWL_CHECK(visit_all(handle, [&](auto key, auto value) {
+    if (!artifact::is_array(map.storage) || !is_blank(value)) rows.push_back(make_row(handle, key, value));
+  }));
   return rows;
 }
 
@@ -242,6 +258,11 @@ Result<> clear_map(MapHandle& handle) {
     return {};
   }
   if (map.storage == Storage::percpu_slot) return write_zeros_to_slot(handle);
+  if (map.storage == Storage::queue) {
+    AWL_CHECK(drain(handle));
+    return {};
+  }
+  if (artifact::is_array(map.storage)) return zero_map(handle);
   AWL_TRY(keys, all_keys(handle));
   for (const std::vector<uint8_t>& key : keys)
     if (bpf_map_delete_elem(handle.fd, key.data()) != 0 && errno != ENOENT) return fail(errno, "cannot change the map {}", map.name);

@@ -21,6 +21,7 @@
 #include "runtime/handover.h"
 #include "runtime/packets.h"
 #include "runtime/load.h"
+#include "runtime/map_file.h"
 #include "runtime/own_probes.h"
 #include "runtime/symbols.h"
 
@@ -446,10 +447,11 @@ Result<> LiveSession::start() {
   }
   loaded_ = std::move(*loaded);
   uint32_t cpus = static_cast<uint32_t>(std::max(1, libbpf_num_possible_cpus()));
-  for (const artifact::Map& map : artifact_.meta.maps) {
-    const bpf_map* found = map.elf_name.empty() ? nullptr : bpf_object__find_map_by_name(loaded_.object.get(), map.elf_name.c_str());
-    maps_.push_back({.map = &map, .fd = found ? bpf_map__fd(found) : -1, .globals = loaded_.globals, .cpus = cpus});
+  for (size_t i = 0; i < artifact_.meta.maps.size(); ++i) {
+    const bpf_map* found = loaded_.maps[i];
+    maps_.push_back({.map = &artifact_.meta.maps[i], .fd = found ? bpf_map__fd(found) : -1, .globals = loaded_.globals, .cpus = cpus});
   }
+  AWL_CHECK(fill_maps(artifact_.meta, maps_, options_));
   if (const bpf_map* stacks = bpf_object__find_map_by_name(loaded_.object.get(), std::string(artifact::stacks_map).c_str()))
     names_.stacks.open(bpf_map__fd(stacks), bpf_map__value_size(stacks));
   for (size_t i = 0; i < maps_.size(); ++i)

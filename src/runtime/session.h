@@ -26,6 +26,7 @@ enum class Buffering : uint8_t { line, full, none };
 struct SessionOptions {
   std::vector<std::string> parameters;       // positional
   std::map<std::string, std::string> named;  // behind `--`
+  std::string folder;            // of the script or object that is run: where relative paths written in the script start; empty: the working directory
   std::optional<int> pid;        // -p: filters events and narrows what is attached
   std::optional<int> child;      // -c: narrows what can be attached to one process (uprobes, USDT, perf events)
   bool unsafe = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/diag/calls.h"
+#include "base/diag/maps.h"
 #include "base/diag/statements.h"
 #include "semantic/operators.h"
 #include "semantic/type_names.h"
@@ -48,7 +49,7 @@ bool fits(Unit& unit, const ast::Expr& argument, std::string_view word) {
   if (word == "literal string") return std::holds_alternative<ast::String>(argument.node);
   if (word == "literal int") return integer_literal(argument) != nullptr;
   if (word == "literal") return is_literal(argument);
-  if (word == "any" || word == "key" || word == "constant") return t && t->kind != Kind::none;
+  if (word == "any" || word == "key" || word == "value" || word == "constant") return t && t->kind != Kind::none;
   if (!t) return false;
   if (word == "string") return is_string(t) || t->kind == Kind::probe;
   if (word == "pointer") return is_pointer(t);
@@ -144,6 +145,8 @@ Type named_result(Unit& unit, std::string_view result) {
 
 Type CallView::context_type(const ContextType& type) { return type_of_context(*unit_, type, probe_->context); }
 
+bool CallView::check_map(size_t i) { return check_map_function(*unit_, call(), i); }
+
 std::optional<std::string> CallView::probe_name() { return probe_->per_target ? std::nullopt : std::optional(probe_->probe_text); }
 
 const artifact::Param& CallView::program_option(const artifact::Param& option) {
@@ -191,9 +194,26 @@ bool names_element(const ast::Call& call, size_t i) {
   return std::holds_alternative<ast::MapRef>(argument.node) && is_aggregation(argument.type) && argument_may_be(*call.builtin, call.args.size(), i, "map");
 }
 
-const ast::MapRef* map_of_key(const ast::Call& call, size_t i) {
-  if (!call.builtin || i == 0 || !argument_may_be(*call.builtin, call.args.size(), i, "key")) return nullptr;
+static const ast::MapRef* map_before(const ast::Call& call, size_t i, std::string_view word) {
+  if (!call.builtin || i == 0 || !argument_may_be(*call.builtin, call.args.size(), i, word)) return nullptr;
   return is_bare_map(*call.args[i - 1]) ? &std::get<ast::MapRef>(call.args[i - 1]->node) : nullptr;
+}
+
+const ast::MapRef* map_of_key(const ast::Call& call, size_t i) { return map_before(call, i, "key"); }
+const ast::MapRef* map_of_value(const ast::Call& call, size_t i) { return map_before(call, i, "value"); }
+
+bool check_map_function(Unit& unit, const ast::Call& call, size_t i) {
+  const ast::Expr& argument = *call.args.at(i);
+  auto* map = std::get_if<ast::MapRef>(&argument.node);
+  auto found = map ? unit.maps.find(map->name) : unit.maps.end();
+  if (found == unit.maps.end()) return true;
+  const MapKind* declared = found->second.kind;
+  if (kind_of(found->second).allows(call.name)) return true;
+  if (!declared && map_kind_names(call.name).empty()) return true;
+  Diagnostic& d = unit.diagnostics->report<Diag::kind_function>(argument.span, call.name, map->name, declared ? fmt::format("is of kind {}", declared->name) : "is not declared as one of the kinds that it is for");
+  std::string kinds = map_kind_names(call.name);
+  if (!kinds.empty()) d.hint(fmt::format("{}() takes maps of kind {}", call.name, kinds));
+  return false;
 }
 
 Type result_type(Unit& unit, ProbeInstance& probe, ast::Expr& expr) {

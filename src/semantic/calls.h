@@ -23,6 +23,7 @@ class CallView : public CallCheck {
   const artifact::Param& program_option(const artifact::Param& option) override;
   bool has_placement(std::string_view name) override;
   bool keyed_map(size_t i) override;
+  bool check_map(size_t i) override;
 
  private:
   Unit* unit_;
@@ -39,6 +40,11 @@ bool is_whole_map(const ast::Call& call, size_t i);
 bool names_element(const ast::Call& call, size_t i);
 // The map argument that a key argument belongs to: the one before it. Null if there is none.
 const ast::MapRef* map_of_key(const ast::Call& call, size_t i);
+
+// The same of an argument that is put into a map without keys.
+const ast::MapRef* map_of_value(const ast::Call& call, size_t i);
+// Whether the kind of the map that argument `i` names lets the function be used with it; otherwise reported.
+bool check_map_function(Unit& unit, const ast::Call& call, size_t i);
 
 // The type of a call's result as its row says; null while its arguments are not known well enough.
 Type result_type(Unit& unit, ProbeInstance& probe, ast::Expr& call);

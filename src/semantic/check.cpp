@@ -3,6 +3,7 @@
 
 #include "base/diag/calls.h"
 #include "base/diag/hooks.h"
+#include "base/diag/maps.h"
 #include "base/diag/statements.h"
 #include "base/diag/variables.h"
 #include "builtins/builtin.h"
@@ -24,30 +25,6 @@ bool leaves(const ast::Stmt& s) {
   auto* statement = std::get_if<ast::ExprStmt>(&s.node);
   auto* call = statement ? std::get_if<ast::Call>(&statement->value->node) : nullptr;
   return call && call->builtin && call->builtin->flags & BuiltinFlag::ends_program;
-}
-
-bool is_percpu(Type value) { return is_aggregation(value); }
-
-void check_declarations(Unit& unit, Diagnostics& diagnostics) {
-  static constexpr std::string_view valid[] = {"hash", "lruhash", "percpuhash", "percpulruhash", prefix_map_type};
-  for (const ast::MapDeclaration& declaration : unit.script.maps) {
-    if (std::ranges::find(valid, declaration.map_type) == std::end(valid)) {
-      diagnostics.report<Diag::map_type>(declaration.span, declaration.map_type).hint("Valid map types: percpulruhash, percpuhash, lruhash, hash, lpmtrie");
-      continue;
-    }
-    MapInfo& map = unit.maps[declaration.name];
-    if (!map.first_use) {
-      diagnostics.report<Diag::unused_map>(declaration.span, declaration.name);
-      unit.maps.erase(declaration.name);
-      continue;
-    }
-    map.declared_type = declaration.map_type;
-    if (declaration.map_type == prefix_map_type && !map.keyed) diagnostics.report<Diag::prefix_map_key>(map.first_use, declaration.name).hint(fmt::format("write {}[cidr(\"10.0.0.0/8\")], or look up {}[ip.saddr]", declaration.name, declaration.name));
-    map.declared_entries = declaration.max_entries;
-    bool declared_percpu = declaration.map_type.starts_with("percpu");
-    if (map.value_span && declared_percpu != is_percpu(map.value))
-      diagnostics.report<Diag::map_type_conflict>(map.first_use, declaration.map_type, declared_percpu ? "hash" : "percpuhash").note(declaration.span, "declared here");
-  }
 }
 
 }  // namespace
@@ -202,9 +179,9 @@ void Checker::for_range(const ast::ForRange& f) {
 void Checker::for_map(const ast::ForMap& f) {
   if (auto found = unit_->maps.find(std::get<ast::MapRef>(f.map->node).name); found != unit_->maps.end()) {
     const MapInfo& info = found->second;
-    if (!info.value_span) diagnostics_->report<Diag::undefined_map>(f.map->span, found->first);
+    if (info.kind && !info.kind->allows("for")) diagnostics_->report<Diag::kind_loop>(f.map->span, found->first, info.kind->name);
+    else if (!info.value_span) diagnostics_->report<Diag::undefined_map>(f.map->span, found->first);
     else if (!info.keyed) diagnostics_->report<Diag::loop_scalar>(f.map->span, found->first);
-    else if (info.key && info.key->kind == Kind::cidr) diagnostics_->report<Diag::prefix_map_loop>(f.map->span, found->first);
     else if (is_aggregation(info.value) && !number_type(unit_->types, info.value)) diagnostics_->report<Diag::loop_type>(f.map->span, TypeTable::text(info.value));
   }
   ++for_loops_;
@@ -290,7 +267,7 @@ void Checker::assign_map(const ast::Stmt& s, const ast::Assign& a, const ast::Ma
 }
 
 void check(Unit& unit, Diagnostics& diagnostics) {
-  check_declarations(unit, diagnostics);
+  check_maps(unit, diagnostics);
   std::set<uint32_t> wrong;  // a probe that is wrong for one of its targets is not reported for the others
   for (ProbeInstance& probe : unit.probes) {
     if (wrong.contains(probe.source)) continue;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/diag/maps.h"
 #include "base/diag/builtins.h"
 #include "base/diag/calls.h"
 #include "base/diag/hooks.h"
@@ -114,21 +115,35 @@ void Checker::identifier(const ast::Expr& e, const ast::Identifier& i) {
   suggest_builtin(d, i.name, builtin_names());
 }
 
+// An index may be any number: those above the size find nothing.
+bool Checker::fits_key(const MapInfo& map, const ast::Expr& key) {
+  const bool index = map.kind && map.kind->key == MapKind::Key::index;
+  return index ? !is_pointer(key.type) && number_type(unit_->types, key.type) : goes_into(key, map.key);
+}
+
 void Checker::map_ref(const ast::Expr& e, const ast::MapRef& m) {
   const MapInfo& map = unit_->maps[m.name];
+  if (map.kind) {
+    const MapKind::Key key = map.kind->key;
+    const bool has_places = key != MapKind::Key::none && key != MapKind::Key::member;
+    if (!has_places || (key == MapKind::Key::index && !m.keyed)) {
+      diagnostics_->report<Diag::kind_place>(e.span, m.name, map.kind->name, has_places ? "it needs an index" : "its elements have no places").hint(fmt::format("use {}", map.kind->use));
+      return;
+    }
+  }
   if (m.keyed != map.keyed) {
     if (m.keyed) diagnostics_->report<Diag::map_keyed>(e.span, m.name).note(map.first_use, "first used here");
     else diagnostics_->report<Diag::map_scalar>(e.span, m.name).note(map.first_use, "first used here").hint(fmt::format("say which element: {}[...]", m.name));
     return;
   }
   if (m.keys.empty() || !m.keys[0]->type || !map.key) return;
-  if (goes_into(*m.keys[0], map.key)) return;
+  if (fits_key(map, *m.keys[0])) return;
   diagnostics_->report<Diag::map_key>(e.span, m.name, TypeTable::text(m.keys[0]->type), TypeTable::text(map.key)).note(map.key_span, fmt::format("'{}' comes from here", TypeTable::text(map.key)));
 }
 
 void Checker::whole_map(const ast::Expr& e, const ast::MapRef& m) {
   auto found = unit_->maps.find(m.name);
-  if (found != unit_->maps.end() && (found->second.value_span || !found->second.declared_type.empty())) return;
+  if (found != unit_->maps.end() && (found->second.value_span || found->second.kind)) return;
   std::vector<std::string_view> names;
   for (const auto& [name, map] : unit_->maps)
     if (map.value_span) names.push_back(name);
@@ -191,6 +206,7 @@ void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
     ast::Expr& argument = *c.args[i];
     if (is_whole_map(c, i)) {
       whole_map(argument, std::get<ast::MapRef>(argument.node));
+      check_map_function(*unit_, c, i);
       continue;
     }
     bool mode = std::holds_alternative<ast::Identifier>(argument.node) && argument.type;
@@ -199,9 +215,17 @@ void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
     known &= argument.type != nullptr;
     if (const ast::MapRef* map = map_of_key(c, i)) {
       const MapInfo& info = unit_->maps[map->name];
-      if (info.key && argument.type && !goes_into(argument, info.key))
+      if (info.key && argument.type && !fits_key(info, argument))
         diagnostics_->report<Diag::map_key>(argument.span, map->name, TypeTable::text(argument.type), TypeTable::text(info.key)).note(info.key_span, fmt::format("'{}' comes from here", TypeTable::text(info.key)));
     }
+  }
+  for (size_t i = 0; i < c.args.size(); ++i) {
+    const ast::MapRef* map = map_of_value(c, i);
+    const MapInfo* info = map ? &unit_->maps[map->name] : nullptr;
+    const bool member = info && info->kind && info->kind->key == MapKind::Key::member;
+    Type type = info ? member ? info->key : info->value : nullptr;
+    if (type && c.args[i]->type && !goes_into(*c.args[i], type))
+      diagnostics_->report<Diag::map_value>(c.args[i]->span, map->name, TypeTable::text(c.args[i]->type), TypeTable::text(type)).note(member ? info->key_span : info->value_span, fmt::format("'{}' comes from here", TypeTable::text(type)));
   }
   if (diagnostics_->error_count() != before || !known || !check_signature(*unit_, e, c)) return;
   if (c.builtin->check) {

@@ -34,6 +34,7 @@ class Checker {
   // check_expressions.cpp. `assigned`: the value of an assignment to a map, where aggregation functions may stand.
   void expr(ast::Expr& e, bool assigned = false);
   void identifier(const ast::Expr& e, const ast::Identifier& i);
+  bool fits_key(const MapInfo& map, const ast::Expr& key);
   void map_ref(const ast::Expr& e, const ast::MapRef& m);
   void call(ast::Expr& e, ast::Call& c, bool assigned);
   void function_call(ast::Expr& e, ast::Call& c);

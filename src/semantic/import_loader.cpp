@@ -137,6 +137,7 @@ class Loader {
     auto move_all = [](auto& target, auto& source) { target.insert(target.end(), std::make_move_iterator(source.begin()), std::make_move_iterator(source.end())); };
     move_all(to.c_definitions, from.c_definitions);
     move_all(to.maps, from.maps);
+    move_all(to.loads, from.loads);
     move_all(to.macros, from.macros);
     move_all(to.functions, from.functions);
     move_all(to.probes, from.probes);

@@ -46,6 +46,12 @@ void Inference::run() {
   settle_maps();
   rounds();
   answer_questions();
+  for (const ast::Load& load : unit_.script.loads) {
+    MapInfo& map = map_info(load.name, load.name_span);
+    if (map.value_span) continue;
+    map.value_span = load.span;
+    map.only_loaded = true;
+  }
 }
 
 void Inference::rounds() {
@@ -82,6 +88,19 @@ void Inference::round() {
 
 // A map that is only read holds an integer.
 void Inference::settle_maps() {
+  // What others put in, a file or another script, may be larger than the literals here.
+  auto widen = [&](Type& type) {
+    GrowingType& growing = growing_[&type];
+    if (!is_integer(type) || growing.solid) return;
+    growing.wide = true;
+    set(type, growing.result(types_));
+  };
+  for (const ast::Load& load : unit_.script.loads) map_info(load.name, load.name_span);
+  for (auto& [name, map] : unit_.maps) {
+    if (map.pin.empty() && std::ranges::find(unit_.script.loads, name, &ast::Load::name) == unit_.script.loads.end()) continue;
+    if (!map.kind || map.kind->key != MapKind::Key::index) widen(map.key);
+    widen(map.value);
+  }
   for (auto& [name, map] : unit_.maps)
     if (!map.value) map.value = types_.integer(8, true);
   // The type of a variable that is declared and nothing else does not matter, nor of one in a branch that was left out.
@@ -101,7 +120,21 @@ void Inference::set(Type& where, Type what) {
 
 MapInfo& Inference::map_info(const std::string& name, Span place) {
   MapInfo& map = unit_.maps[name];
-  if (map.name.empty()) map.name = name;
+  if (map.name.empty()) {
+    map.name = name;
+    auto declared = std::ranges::find(unit_.script.maps, name, &ast::MapDeclaration::name);
+    if (declared != unit_.script.maps.end()) {
+      map.kind = find_map_kind(declared->map_type);
+      map.pin = declared->pin;
+    }
+    // The script's first use tells whether a map has keys, where its kind does not.
+    map.kind_known = map.kind && map.kind->key != MapKind::Key::any && map.kind->key != MapKind::Key::prefix;
+    map.keyed = map.kind_known && map.kind->key != MapKind::Key::none;
+    if (map.kind && map.kind->key == MapKind::Key::index) {
+      map.key = types_.integer(4, false);
+      map.key_span = declared->type_span;
+    }
+  }
   if (!map.first_use) map.first_use = place;
   return map;
 }
@@ -123,19 +156,15 @@ void Inference::grow_map(MapInfo& map, const ast::Expr* value, Type type, Span p
   set(map.value, growing.result(types_));
 }
 
-// Whether keys are prefixes of addresses, whatever they are looked up with.
-bool Inference::is_prefix_map(const std::string& name) const {
-  return std::ranges::any_of(unit_.script.maps, [&](const ast::MapDeclaration& d) { return d.name == name && d.map_type == prefix_map_type; });
-}
-
 void Inference::grow_key(MapInfo& map, const ast::Expr& key, Span place) {
   Type type = key.type;
   if (type && is_aggregation(type)) type = number_type(types_, type);
   if (!type || type->kind == Kind::none) return;
-  if (is_prefix_map(map.name)) {
+  if (map.kind && map.kind->key == MapKind::Key::prefix) {  // whatever it is looked up with
     if (!map.key_span) map.key_span = place;
     return set(map.key, types_.simple(Kind::cidr));
   }
+  if (map.kind && map.kind->key == MapKind::Key::index) return;  // as declared
   if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
   GrowingType& growing = growing_[&map.key];
   if (growing.add(types_, &key, type) && !map.key_span) map.key_span = place;

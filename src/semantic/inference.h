@@ -63,7 +63,6 @@ class Inference {
   void grow(VariableInfo& variable, const ast::Expr* value, Type type, Span place);
   void grow_map(MapInfo& map, const ast::Expr* value, Type type, Span place);
   void grow_key(MapInfo& map, const ast::Expr& key, Span place);
-  bool is_prefix_map(const std::string& name) const;
   void widen(const ast::Expr& target);
   void set(Type& where, Type what);
   void fold_error(const ast::Expr& e);

@@ -79,6 +79,12 @@ void Inference::argument(ast::Call& c, size_t i) {
     MapInfo& info = map_info(map->name, slot->span);
     if (info.keyed || !info.kind_known) grow_key(info, *slot, slot->span);
   }
+  if (const ast::MapRef* map = map_of_value(c, i)) {
+    Type value = slot->type && is_aggregation(slot->type) ? number_type(types_, slot->type) : slot->type;
+    MapInfo& info = map_info(map->name, slot->span);
+    if (info.kind && info.kind->key == MapKind::Key::member) grow_key(info, *slot, slot->span);
+    else grow_map(info, slot.get(), value, slot->span);
+  }
 }
 
 Type Inference::call(Slot& slot) {

@@ -13,6 +13,8 @@ void resolve_probes(Unit& unit, Diagnostics& diagnostics);
 void find_sends(Unit& unit, Diagnostics& diagnostics);
 void infer(Unit& unit, Diagnostics& diagnostics);
 void check(Unit& unit, Diagnostics& diagnostics);
+// A part of it: declarations of maps, and what fills them.
+void check_maps(Unit& unit, Diagnostics& diagnostics);
 void fold(Unit& unit, Diagnostics& diagnostics);
 void plan(Unit& unit, Diagnostics& diagnostics);
 

@@ -19,6 +19,8 @@ constexpr std::string_view division_text = "Divide or modulo by 0 detected. This
 constexpr std::string_view full_text =
     "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`";
 
+constexpr std::string_view index_text = "No element has this index. Try a larger size in the map declaration e.g. `let @a = array(5000)`";
+
 constexpr std::string_view cut_text = "Loop cut short: it has more turns than this kernel allows. On Linux 6.4 or newer 8388608 are possible.";
 
 constexpr std::string_view absent_text = "Can't lookup map element because it does not exist.";
@@ -108,18 +110,30 @@ class Planner {
 
  private:
   void maps() {
+    auto ask_for = [&](bool any, std::string_view feature) {
+      if (any) meta_->required.emplace_back(feature);
+    };
+    ask_for(!unit_->script.loads.empty(), "load");
+    ask_for(std::ranges::any_of(unit_->maps, [](const auto& entry) { return !entry.second.pin.empty(); }), "pin");
     for (auto& [name, info] : unit_->maps) {
       info.index = static_cast<int32_t>(meta_->maps.size());
       artifact::Map map{.name = name, .value = unit_->types.describe(info.value), .histogram = info.value->histogram};
       bool percpu = is_aggregation(info.value);
       bool keyed = info.keyed && info.key;
-      map.storage = keyed ? (percpu ? artifact::Storage::percpu_hash : artifact::Storage::hash) : (percpu ? artifact::Storage::percpu_slot : artifact::Storage::global);
+      map.storage = keyed || (info.kind && info.kind->key == MapKind::Key::none) ? kind_of(info).storage : (percpu ? artifact::Storage::percpu_slot : artifact::Storage::global);
       if (keyed) map.key.push_back(unit_->types.describe(info.key));
       map.default_size = info.declared_entries == 0;
-      map.max_entries = keyed ? static_cast<uint32_t>(info.declared_entries ? info.declared_entries : unit_->config.max_map_keys) : 1;
+      map.max_entries = map.storage != artifact::Storage::global && map.storage != artifact::Storage::percpu_slot ? static_cast<uint32_t>(info.declared_entries ? info.declared_entries : unit_->config.max_map_keys) : 1;
       if (map.storage != artifact::Storage::global) map.elf_name = name.size() > 1 ? "at_" + identifier(name.substr(1)) : "at";
+      // What stays for others is not taken out.
+      const bool prints = map.storage == artifact::Storage::queue ? info.pin.empty() : map.storage != artifact::Storage::bloom;
+      map.print_at_exit = prints && !info.only_loaded;
+      if (info.kind && info.kind->needs) need(*info.kind->needs, fmt::format("a map of kind {}", info.kind->name), info.first_use);
+      map.pin = info.pin;
       meta_->maps.push_back(std::move(map));
     }
+    for (const ast::Load& load : unit_->script.loads)
+      meta_->loads.push_back({static_cast<uint32_t>(unit_->maps.at(load.name).index), load.path, load.parameter, place(load.span)});
   }
 
   // .bss: values of scalars and whether they are set, then the lost counters.
@@ -258,7 +272,8 @@ class Planner {
   void update(const ast::Expr& target, Span span) {
     auto* map = std::get_if<ast::MapRef>(&target.node);
     if (!map || !map->keyed) return;
-    unit_->update_sites[&target] = runtime_error(span, full_text, "map_update_elem", unit_->maps.at(map->name).index);
+    const bool array = artifact::is_array(kind_of(unit_->maps.at(map->name)).storage);
+    unit_->update_sites[&target] = runtime_error(span, array ? index_text : full_text, "map_update_elem", unit_->maps.at(map->name).index);
   }
 
   // What -k warns of: elements that are not there, memory that cannot be read.

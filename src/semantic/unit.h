@@ -8,6 +8,7 @@
 #include "base/diagnostics.h"
 #include "parser/ast.h"
 #include "probes/provider.h"
+#include "semantic/map_kinds.h"
 #include "types/settings.h"
 #include "types/type.h"
 
@@ -97,8 +98,6 @@ struct ImportedObject {
   artifact::Bytes bytes;
 };
 
-inline constexpr std::string_view prefix_map_type = "lpmtrie";  // a map whose keys are prefixes: the longest that fits is found
-
 // A map of the script. Types grow while inference runs; storage is set by planning.
 struct MapInfo {
   std::string name;
@@ -109,10 +108,15 @@ struct MapInfo {
   Span key_span;              // where the key's type came from
   Type value = nullptr;
   Span value_span;
-  std::string declared_type;  // "hash", "lruhash" ...; empty: not declared
+  const MapKind* kind = nullptr;  // as declared; null: not declared
   uint64_t declared_entries = 0;
+  std::string pin;            // of `pin("name")`
+  bool only_loaded = false;   // what `load` puts into it is all that is put into it
   int32_t index = -1;         // into Meta::maps, set by planning
 };
+
+// The kind of a map with keys.
+inline const MapKind& kind_of(const MapInfo& map) { return map.kind ? *map.kind : usual_map_kind(is_aggregation(map.value)); }
 
 // An event site's arguments live in the calls' AST nodes; what the run side needs is in Meta::sites.
 struct Unit {

@@ -161,6 +161,8 @@ FEATURES = {
     "percpu_lookup": lambda: kernel_symbol("bpf_map_lookup_percpu_elem", "programs cannot read other CPUs' map values"),
     "map_loops": lambda: kernel_symbol("bpf_for_each_map_elem", "programs cannot go over a map"),
     "no_map_loops": lambda: None if FEATURES["map_loops"]() else "programs can go over a map",
+    "bloom_filter": lambda: kernel_symbol("bloom_map_push_elem", "the kernel has no maps of kind bloom"),
+    "no_bloom_filter": lambda: None if FEATURES["bloom_filter"]() else "the kernel has maps of kind bloom",
     "iterators": lambda: kernel_symbol("bpf_iter_num_new", "the kernel has no open-coded iterators"),
     "no_iterators": lambda: None if FEATURES["iterators"]() else "the kernel has open-coded iterators",
     "iter": lambda: kernel_symbol("bpf_iter_link_attach", "the kernel has no iterator programs"),

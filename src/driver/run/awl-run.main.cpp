@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   std::string object = argv[optind];
   for (int i = optind + 1; i < dashes; ++i) options.session.parameters.emplace_back(argv[i]);
   if (dashes < argc) add_parameters({argv + dashes + 1, argv + argc}, options.session);
+  options.session.folder = folder_of(object);
   Result<artifact::Artifact> artifact = artifact::open_file(object);
   if (!artifact) {
     print_error(artifact.error(), options.session.color);

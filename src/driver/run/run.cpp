@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "runtime/params.h"
@@ -131,6 +132,8 @@ bool use_color() {
   }
   return isatty(STDERR_FILENO) != 0;
 }
+
+std::string folder_of(const std::string& program) { return std::filesystem::path(program).parent_path().string(); }
 
 Result<std::optional<Child>> start_child(RunOptions& options) {
   if (!options.has_command) return std::optional<Child>();

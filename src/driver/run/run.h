@@ -31,6 +31,9 @@ bool without_color();
 // Whether messages are coloured: BPFTRACE_COLOR or AWL_COLOR (always, never, auto), else on a terminal.
 bool use_color();
 
+// The folder that a script or object lies in, for SessionOptions::folder.
+std::string folder_of(const std::string& program);
+
 // Starts the command of -c if there is one, stopped; sets options.session.child.
 Result<std::optional<Child>> start_child(RunOptions& options);
 

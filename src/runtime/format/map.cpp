@@ -104,6 +104,7 @@ bool is_histogram(const Map& map) { return map.value.kind == Kind::hist || map.v
 bool is_statistics(const Map& map) { return map.value.kind == Kind::avg || map.value.kind == Kind::stats; }
 
 void sort_rows(const Map& map, std::vector<MapRow>& rows) {
+  if (map.storage == artifact::Storage::queue) return;  // in the order in which they come out
   struct Place {
     uint64_t rank;  // made to be compared without a sign
     size_t row;
@@ -154,8 +155,10 @@ void append_map_json(std::string& out, const Map& map, const std::vector<MapRow>
   out += fmt::format("{{\"type\": \"{}\", \"data\": {{", is_histogram(map) ? "hist" : is_series(map) ? "tseries" : is_statistics(map) ? "stats" : "map");
   append_json_string(out, map.name);
   out += ": ";
-  bool keyed = !map.key.empty(), first = true;
-  if (keyed || rows.empty()) out += '{';
+  const bool keyed = !map.key.empty(), list = map.storage == artifact::Storage::queue;
+  bool first = true;
+  if (list) out += '[';
+  else if (keyed || rows.empty()) out += '{';
   for (const MapRow& row : selected(rows, print)) {
     if (keyed) {
       std::string key;
@@ -164,6 +167,7 @@ void append_map_json(std::string& out, const Map& map, const std::vector<MapRow>
       append_json_string(out, key);
       out += ": ";
     }
+    if (list && !first) out += ", ";
     first = false;
     if (is_histogram(map))
       append_histogram_json(out, map.histogram, buckets(row), print.div);
@@ -172,7 +176,8 @@ void append_map_json(std::string& out, const Map& map, const std::vector<MapRow>
     else
       append_divided(out, map.value, row, print.div, true, context);
   }
-  if (keyed || rows.empty()) out += '}';
+  if (list) out += ']';
+  else if (keyed || rows.empty()) out += '}';
   out += "}}\n";
 }
 

@@ -80,6 +80,27 @@ TEST(Codec, FormatAndFeatures) {
   EXPECT_THAT(complaint([](Meta& m) { m.required = {"time_travel"}; }), HasSubstr("'time_travel'"));
 }
 
+TEST(Codec, LoadsAndPins) {
+  Meta meta = sample_meta();
+  meta.required = {"load", "pin"};
+  meta.maps.push_back({.name = "@p", .elf_name = "at_p", .storage = Storage::array, .max_entries = 4, .key = {integer(4)}, .value = integer(8), .pin = "shared-1"});
+  meta.loads = {{.map = 3, .path = "list.txt", .parameter = 0, .place = "stdin:1:1-9"}, {.map = 3, .parameter = 2}};
+  Result<Meta> decoded = decode(encode(meta));
+  ASSERT_TRUE(decoded) << decoded.error().text();
+  EXPECT_EQ(decoded->loads.size(), 2u);
+  EXPECT_EQ(decoded->loads[0].path, "list.txt");
+  EXPECT_EQ(decoded->loads[1].parameter, 2u);
+  EXPECT_EQ(decoded->maps[3].pin, "shared-1");
+  EXPECT_THAT(complaint([](Meta& m) { m.loads = {{.map = 3}}; }), HasSubstr("loads[0]: map 3 of 3"));
+  EXPECT_THAT(complaint([](Meta& m) { m.loads = {{.map = 0}}; }), HasSubstr("loads[0]: @ cannot be filled"));
+  EXPECT_THAT(complaint([](Meta& m) { m.loads = {{.map = 1}}; }), HasSubstr("cannot be filled"));
+  EXPECT_THAT(complaint([](Meta& m) { m.maps[1].pin = "../x"; }), HasSubstr("pin '../x' is no name"));
+  EXPECT_THAT(complaint([](Meta& m) {
+                m.maps[1].storage = Storage::array;
+                m.maps[1].value = integer(8);
+              }), HasSubstr("keys that are no indices"));
+}
+
 TEST(Codec, UnknownMembersAreSkipped) {
   Bytes bytes = encode(sample_meta());
   ASSERT_EQ(bytes[0] & 0xe0, 0xa0);  // a map with its count in the low bits

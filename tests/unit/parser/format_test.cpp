@@ -42,6 +42,10 @@ TEST(Format, Probes) {
   EXPECT_EQ(formatted("begin / *$x / {}"), "begin\n/ *$x/\n{}\n");
 }
 
+TEST(Format, MapsFromFilesAndPins) {
+  EXPECT_EQ(formatted("let @a=hash( 10 )pin( \"x\" )\nload  @a /* c */ from\"a b.txt\" ;load @a from $1;begin {}"), "let @a = hash(10) pin(\"x\");\nload @a from \"a b.txt\";\n// c\nload @a from $1;\nbegin\n{}\n");
+}
+
 TEST(Format, KeepsWhatParenthesesMean) {
   EXPECT_EQ(statement("print((1+2)*3-4)"), "print((1 + 2) * 3 - 4);");
   EXPECT_EQ(statement("print(1-(2-3))"), "print(1 - (2 - 3));");
