@@ -89,10 +89,14 @@ enum class Storage : uint8_t {
   percpu_array,  // the same with aggregations
   queue,         // plain values without keys, taken out in some order; what is looked at one by one is gone
   bloom,         // keys alone, of which can be asked whether they may be there; cannot be read
+  object,        // plain values that hang on objects of the kernel (the keys: pointers) and end with them; cannot be read
+  redirect,      // where packets can go, by index; the run side alone writes to it
 };
 constexpr bool is_percpu(Storage s) { return s == Storage::percpu_slot || s == Storage::percpu_hash || s == Storage::percpu_array; }
-constexpr bool is_keyed(Storage s) { return s == Storage::hash || s == Storage::percpu_hash || s == Storage::array || s == Storage::percpu_array || s == Storage::bloom; }
-constexpr bool is_array(Storage s) { return s == Storage::array || s == Storage::percpu_array; }
+constexpr bool is_keyed(Storage s) { return s == Storage::hash || s == Storage::percpu_hash || s == Storage::array || s == Storage::percpu_array || s == Storage::bloom || s == Storage::object || s == Storage::redirect; }
+constexpr bool is_array(Storage s) { return s == Storage::array || s == Storage::percpu_array || s == Storage::redirect; }
+// Whether the run side can read all elements at any time.
+constexpr bool is_listed(Storage s) { return s != Storage::queue && s != Storage::bloom && s != Storage::object && s != Storage::redirect; }
 
 struct Map {
   std::string name;      // "@x"
@@ -129,6 +133,7 @@ enum class Action : uint8_t {
   skboutput, unwatch,
   watch,  // `text`: Placement::name of the programs to attach; payload: u64 address, u32 process, u32 whether it is stopped and must be continued
   capture,
+  store,  // into an element of `map` that programs cannot write to (Storage::redirect); args: key, value
 };
 inline constexpr uint32_t watch_payload = 16;
 struct Site {

@@ -150,6 +150,7 @@ Result<> check_site(const Site& site, const Meta& meta, const std::string& place
     AWL_CHECK(check_element(site.args[i], site.payload, fmt::format("{}.args[{}]", place, i), 0));
   if (site.map < -1 || (site.map >= 0 && static_cast<size_t>(site.map) >= meta.maps.size()))
     return wrong(place, "map {} of {}", site.map, meta.maps.size());
+  if (site.action == Action::store && (site.map < 0 || site.args.size() != 2)) return wrong(place, "store without a map, a key and a value");
   const bool needs_map = site.action == Action::print_map || site.action == Action::clear || site.action == Action::zero;
   if (needs_map && site.map < 0) return wrong(place, "{} without a map", enum_name(site.action));
   if (site.action == Action::watch && site.payload != watch_payload) return wrong(place, "watch with a payload of {} bytes", site.payload);
@@ -168,7 +169,7 @@ Result<> check_param(const Param& param, const std::string& place) {
 Result<> check_load(const Load& load, const Meta& meta, const std::string& place) {
   if (load.map >= meta.maps.size()) return wrong(place, "map {} of {}", load.map, meta.maps.size());
   const Map& map = meta.maps[load.map];
-  if (map.storage == Storage::global || is_percpu(map.storage)) return wrong(place, "{} cannot be filled", map.name);
+  if (map.storage == Storage::global || map.storage == Storage::object || is_percpu(map.storage)) return wrong(place, "{} cannot be filled", map.name);
   if (!std::ranges::all_of(map.key, is_readable) || (map.storage != Storage::bloom && !is_readable(map.value))) return wrong(place, "{} has types that cannot be read from a file", map.name);
   return {};
 }

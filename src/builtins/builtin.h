@@ -99,6 +99,7 @@ class CallLower {
   virtual Value find_into(size_t map, size_t key, size_t variable) = 0;
   virtual Value count_elements(size_t map) = 0;  // 64 bits; none for a map without keys
   virtual Value has_element(size_t map, size_t key) = 0;  // 1 bit
+  virtual Value redirect(size_t map, size_t key) = 0;     // what a program returns that sends the packet to where the map says
   // Maps without places: a value goes in (the answer is the kernel's: 0, or what is wrong); one comes out, or is looked at, into a variable. 1 bit: whether there was one.
   virtual Value push(size_t map, size_t value) = 0;
   virtual Value take_into(size_t map, size_t variable, uint32_t helper) = 0;
@@ -126,6 +127,7 @@ enum class BuiltinFlag : uint32_t {
   per_match = 2048,     // depends on the match at hand: a program made for several matches is split
   packet_view = 4096,   // part of the packet, `tcp`: true where the packet has it; its fields are those of the view of that name (probes/packet.h)
   context_fields = 8192,  // `ctx`, `skb`: its fields are Context::fields
+  current_task = 65536,  // the current task itself
   task = 16384,         // about the current task: not where programs run for none
 };
 constexpr BuiltinFlag operator|(BuiltinFlag a, BuiltinFlag b) { return BuiltinFlag(uint32_t(a) | uint32_t(b)); }

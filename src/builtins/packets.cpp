@@ -47,7 +47,8 @@ Value lower_view(Emit& e, CallLower& c) { return e.compare(Compare::ne, c.packet
 
 void check_redirect(CallCheck& c) {
   const Verdicts* verdicts = c.context().verdicts;
-  if (!verdicts || !verdicts->redirect) c.diagnostics().report<Diag::redirect_not_here>(c.expr().span, kind_of(c));
+  if (c.count() > 1 && (!verdicts || verdicts->redirect != XDP_REDIRECT)) c.diagnostics().report<Diag::redirect_map_not_here>(c.expr().span, kind_of(c));
+  else if (!verdicts || !verdicts->redirect) c.diagnostics().report<Diag::redirect_not_here>(c.expr().span, kind_of(c));
 }
 
 void check_skb(CallCheck& c) {
@@ -197,12 +198,14 @@ const Builtin rows[] = {
        e.copy(c.destination(), e.bytes(std::string(prefix.begin(), prefix.end())), prefix.size());
      }},
     {.name = "redirect",
-     .signature = "redirect(int ifindex) -> int64",
-     .doc = "Sends the packet out of another network interface: `return redirect(3)`.",
+     .signature = "redirect(int ifindex) -> int64 | redirect(map map, key index) -> int64",
+     .doc =
+         "Sends the packet out of another network interface: `return redirect(3)`. Through a `devmap` (interfaces) or `cpumap` (CPUs) of xdp probes it goes to where the map says, many at a "
+         "time: `let @to = devmap(8); begin { @to[0] = 3; } xdp:eth0 { return redirect(@to, 0); }`; where the map has nothing it passes.",
      .example = "xdp:lo /udp.dport == 9/ { return redirect(2); }",
      .flags = BuiltinFlag::unsafe | BuiltinFlag::needs_probe,
      .check = check_redirect,
-     .lower = [](Emit& e, CallLower& c) { return e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},
+     .lower = [](Emit& e, CallLower& c) { return c.count() > 1 ? c.redirect(0, 1) : e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},
     {.name = "capture",
      .signature = "capture(literal string path, literal int snaplen = 65000)",
      .doc =

@@ -143,7 +143,7 @@ const Builtin rows[] = {
      .signature = "curtask() -> struct task_struct *",
      .doc = "The current task; its fields can be read directly: `curtask.comm`.",
      .example = "begin { print(curtask) }",
-     .flags = BuiltinFlag::task | BuiltinFlag::variable,
+     .flags = BuiltinFlag::task | BuiltinFlag::variable | BuiltinFlag::current_task,
      .infer = [](CallCheck& c) {
        Type task = c.types().find_structure("task_struct");
        return c.types().pointer(task ? task : c.types().none(), AddressSpace::kernel);

@@ -82,7 +82,10 @@ llvm::GlobalVariable* Object::map(int32_t index) {
     const MapKind& kind = info == unit.maps.end() ? usual_map_kind(artifact::is_percpu(m.storage)) : kind_of(info->second);
     shape.type = kind.type;
     shape.flags = kind.flags;
-    if (m.storage == Storage::bloom) shape.value = debug.value(m.key.at(0));
+    if (m.storage == Storage::object) {
+      shape.key = debug.integer(4, true);  // for who reads it: a descriptor of the object
+      shape.max_entries = 0;
+    } else if (m.storage == Storage::bloom) shape.value = debug.value(m.key.at(0));
     else if (m.storage != Storage::queue) shape.key = debug.value(m.key.at(0));
   }
   return known = make_map(m.elf_name, shape);

@@ -165,6 +165,7 @@ class Lowering {
   Value find_into(const ast::Expr& map, const ast::Expr& key, const ast::Expr& variable);
   Value has_element(const ast::Expr& map, const ast::Expr& key);
   Value push(const ast::Expr& map, const ast::Expr& value);
+  Value redirect(const ast::Expr& map, const ast::Expr& key);
   Value take_into(const ast::Expr& map, const ast::Expr& variable, uint32_t helper);
   Value merged(const MapInfo& info, Value key);
   // Adds up the values of all CPUs in two words of memory.

@@ -18,6 +18,11 @@ const MapInfo& Lowering::map_info(const ast::Expr& map) { return unit.maps.at(st
 
 // The key in memory, at its map's type: built in place, nothing in it undefined.
 Value Lowering::key(const MapInfo& info, const ast::Expr& key) {
+  if (info.kind && info.kind->objects) {  // the object itself
+    auto* call = std::get_if<ast::Call>(&key.node);
+    const bool current = call && call->builtin && call->builtin->flags & BuiltinFlag::current_task;
+    return current ? emit.helper_address(BPF_FUNC_get_current_task_btf, {}, Effect::pure) : emit.to_address(scalar(key));
+  }
   if (artifact::is_array(stored(info).storage)) {  // an index that does not fit must not become another one
     Value index = number64(key), most = emit.imm(UINT32_MAX), made = emit.slot(4, 4);
     emit.store(made, emit.resize(emit.select(emit.compare(Compare::ult, index, most), index, most), 32, false));
@@ -42,6 +47,7 @@ Value Lowering::key(const ast::Expr& map) {
 }
 
 Value Lowering::find(const MapInfo& info, Value key) {
+  if (info.kind && info.kind->objects) return emit.helper_address(info.kind->objects->get, {emit.map(info.index), key, emit.null(), emit.imm(0)}, Effect::reads);
   return emit.helper_address(BPF_FUNC_map_lookup_elem, {emit.map(info.index), key}, Effect::reads);
 }
 
@@ -75,6 +81,12 @@ Value Lowering::map_result(Value code) { return emit.resize(emit.resize(code, 32
 
 void Lowering::update(const ast::Expr& target, const MapInfo& info, Value key, Value value, uint64_t flags) {
   int32_t site = site_of(unit.update_sites, &target);
+  if (info.kind && info.kind->objects) {  // made with the value where the object has none yet, else written to
+    Value place = emit.helper_address(info.kind->objects->get, {emit.map(info.index), key, value, emit.imm(BPF_LOCAL_STORAGE_GET_F_CREATE)});
+    constexpr int64_t no_memory = -12;  // -ENOMEM
+    emit.branch(emit.compare(Compare::ne, place, emit.null()), [&] { emit.copy(place, value, info.value->size); }, [&] { runtime_error(site, emit.imm(static_cast<uint64_t>(no_memory))); });
+    return;
+  }
   Value code = map_result(emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), key, value, emit.imm(flags)}));
   if (site < 0) return;
   emit.branch(emit.compare(Compare::slt, code, emit.imm(0)), [&] { runtime_error(site, code); }, {}, false);
@@ -94,6 +106,14 @@ void Lowering::assign_map(const ast::Expr& target, const ast::Expr& value) {
       emit.copy(to, made, info.value->size);
     }
     emit.store(emit.global(where.set_offset), emit.imm(1));
+    return;
+  }
+  if (where.storage == Storage::redirect) {
+    Value index = number64(*std::get<ast::MapRef>(target.node).keys.front()), to = number64(value);
+    send(site_of(unit.update_sites, &target), [&](Value payload) {
+      emit.store(payload, emit.resize(index, 32, false), 0);
+      emit.store(payload, emit.resize(to, 32, false), 4);
+    });
     return;
   }
   emit.scope([&] {
@@ -198,6 +218,7 @@ Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
     return was;
   }
   Value at = &map == &key_expr ? key(map) : key(info, key_expr);
+  if (info.kind && info.kind->objects) return emit.compare(Compare::eq, map_result(emit.helper(info.kind->objects->remove, {emit.map(info.index), at})), emit.imm(0));
   if (keyed) {
     Value code = map_result(emit.helper(BPF_FUNC_map_delete_elem, {emit.map(info.index), at}));
     return emit.compare(Compare::eq, code, emit.imm(0));
@@ -247,6 +268,11 @@ Value Lowering::push(const ast::Expr& map, const ast::Expr& value) {
   Value made = memory(type->size);
   into(value, type, made, true);
   return map_result(emit.helper(BPF_FUNC_map_push_elem, {emit.map(info.index), made, emit.imm(BPF_ANY)}));
+}
+
+// XDP_PASS where the map has nothing at the index.
+Value Lowering::redirect(const ast::Expr& map, const ast::Expr& key_expr) {
+  return emit.helper(BPF_FUNC_redirect_map, {emit.map(map_info(map).index), number64(key_expr), emit.imm(XDP_PASS)});
 }
 
 Value Lowering::take_into(const ast::Expr& map, const ast::Expr& target, uint32_t helper) {

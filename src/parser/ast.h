@@ -151,7 +151,7 @@ struct MapDeclaration {
   std::string name;
   std::string map_type;
   Span type_span;
-  uint64_t max_entries = 0;
+  uint64_t max_entries = 0;  // 0: none given
   std::string pin;  // of `pin("name")`
   Span pin_span;    // none without it
 };

@@ -191,9 +191,9 @@ void Parse::config_item(const Token& name, const Token& value) {
   script.config.push_back({name.text, name.span, value.text, value.span, value.kind == Tok::string});
 }
 
-void Parse::map_declaration(Span span, const Token& name, const Token& type, const Token& entries, const Token* pin) {
-  if (entries.value == 0) error(entries.span, "expected positive integer for map declaration max entries");
-  script.maps.push_back({span, name.text, type.text, type.span, entries.value, pin ? pin->text : "", pin ? pin->span : Span{}});
+void Parse::map_declaration(Span span, const Token& name, const Token& type, const Token* entries, const Token* pin) {
+  if (entries && entries->value == 0) error(entries->span, "expected positive integer for map declaration max entries");
+  script.maps.push_back({span, name.text, type.text, type.span, entries ? entries->value : 0, pin ? pin->text : "", pin ? pin->span : Span{}});
   seen_items = true;
 }
 

@@ -109,7 +109,7 @@ struct Parse {
   void probe_name(ast::Probe& probe, const Token& token);
   void config(Span keyword);
   void config_item(const Token& name, const Token& value);
-  void map_declaration(Span span, const Token& name, const Token& type, const Token& entries, const Token* pin);
+  void map_declaration(Span span, const Token& name, const Token& type, const Token* entries, const Token* pin);
   void load(Span span, const Token& map, const Token& source);
   void macro_parameter(std::vector<ast::MacroParameter>& list, const Token& token, ast::MacroParameter::Kind kind);
 

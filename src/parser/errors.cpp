@@ -24,7 +24,7 @@ std::string_view from_context(const Parse& parse, const Expected& expected) {
   if (two == Tok::kw_from) return "expected ';' after load";
   if (one == Tok::open_paren && two == Tok::kw_pin) return "expected the name as a string: pin(\"name\")";
   if (expected.has(Tok::variable) && expected.has(Tok::map) && !expected.has(Tok::integer)) return "expected macro argument ($var, @map, or identifier)";
-  if (expected.kinds.size() == 1 && expected.has(Tok::integer)) return "expected positive integer for map declaration max entries";
+  if (expected.kinds.size() == 2 && expected.has(Tok::integer) && expected.has(Tok::close_paren)) return "expected positive integer for map declaration max entries";
   return {};
 }
 

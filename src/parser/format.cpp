@@ -50,7 +50,7 @@ class Formatter {
     for (const auto& c : script_.c_definitions) items.push_back({c.span, [&] { verbatim(c); }});
     if (script_.config_span) items.push_back({script_.config_span, [&] { config(); }});
     for (const auto& i : script_.imports) items.push_back({i.span, [&] { out_ += fmt::format("import {};\n", import_text(i)); }});
-    for (const auto& m : script_.maps) items.push_back({m.span, [&] { out_ += fmt::format("let {} = {}({}){};\n", m.name, m.map_type, m.max_entries, m.pin_span ? fmt::format(" pin({})", sources_.text(m.pin_span)) : ""); }});
+    for (const auto& m : script_.maps) items.push_back({m.span, [&] { out_ += fmt::format("let {} = {}({}){};\n", m.name, m.map_type, m.max_entries ? std::to_string(m.max_entries) : "", m.pin_span ? fmt::format(" pin({})", sources_.text(m.pin_span)) : ""); }});
     for (const auto& l : script_.loads) items.push_back({l.span, [&] { out_ += fmt::format("load {} from {};\n", l.name, sources_.text(l.path_span)); }});
     for (const auto& m : script_.macros) items.push_back({m.span, [&] { macro(m); }});
     for (const auto& f : script_.functions) items.push_back({f.span, [&] { function(f); }});

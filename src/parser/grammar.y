@@ -71,7 +71,7 @@ using namespace awl::ast;
 %nterm <std::vector<awl::ast::MacroParameter>> macro_parameters macro_parameter_list
 %nterm <std::vector<awl::ast::FunctionParameter>> function_parameters function_parameter_list
 %nterm <std::optional<awl::ast::TypeName>> function_result
-%nterm <const awl::Token*> config_value map_pin load_source
+%nterm <const awl::Token*> config_value map_size map_pin load_source
 
 %%
 
@@ -110,12 +110,13 @@ import: kw_import string semicolon { run.script.imports.push_back({join(@1, @2),
   | kw_import error skipped { yyerrok; }
   ;
 
-map_declaration: kw_let map assign identifier open_paren integer close_paren map_pin optional_semicolon {
-      run.map_declaration(join(@1, $8 ? @8 : @7), *$2, *$4, *$6, $8);
+map_declaration: kw_let map assign identifier open_paren map_size close_paren map_pin optional_semicolon {
+      run.map_declaration(join(@1, $8 ? @8 : @7), *$2, *$4, $6, $8);
     }
   | kw_let error semicolon { yyerrok; }
   | kw_let error skipped { yyerrok; }
   ;
+map_size: %empty { $$ = nullptr; } | integer { $$ = $1; };
 map_pin: %empty { $$ = nullptr; } | kw_pin open_paren string close_paren { $$ = $3; };
 optional_semicolon: %empty | semicolon;
 

@@ -216,6 +216,20 @@ bool probe_feature(Feature feature, const btf* types) {
     case Feature::fentry:
       has = has_fentry();
       break;
+    case Feature::task_storage:
+      // At first it was there for security modules alone.
+      has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, nullptr) == 1 && has_helper(BPF_PROG_TYPE_TRACEPOINT, BPF_FUNC_task_storage_get);
+      break;
+    case Feature::inode_storage:
+      has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_INODE_STORAGE, nullptr) == 1;
+      break;
+    case Feature::socket_storage:
+      // The function that tracing programs get; asking for the helper needs a target.
+      has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_SK_STORAGE, nullptr) == 1 && has_kernel_function("bpf_sk_storage_get_tracing");
+      break;
+    case Feature::cgroup_storage:
+      has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_CGRP_STORAGE, nullptr) == 1;
+      break;
     case Feature::bloom_filter:
       has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_BLOOM_FILTER, nullptr) == 1;
       break;

@@ -24,7 +24,11 @@ constexpr Row rows[] = {
     {"typed_pointers", Feature::typed_pointers, {"bpf_rdonly_cast", "6.2"}},
     {"large_keys", Feature::large_keys, {"keys of maps larger than 512 bytes", "5.18"}},
     {"fentry", Feature::fentry, {"programs on kernel functions without a breakpoint (BPF trampolines)", "5.5"}},
-    {"bloom_filter", Feature::bloom_filter, {"maps of kind bloom", "5.16"}},
+    {"bloom_filter", Feature::bloom_filter, {"BPF_MAP_TYPE_BLOOM_FILTER", "5.16"}},
+    {"task_storage", Feature::task_storage, {"bpf_task_storage_get for tracing", "5.13"}},
+    {"inode_storage", Feature::inode_storage, {"BPF_MAP_TYPE_INODE_STORAGE", "5.10, with the security module bpf"}},
+    {"socket_storage", Feature::socket_storage, {"bpf_sk_storage_get for tracing", "5.11"}},
+    {"cgroup_storage", Feature::cgroup_storage, {"BPF_MAP_TYPE_CGRP_STORAGE", "6.2"}},
 };
 
 }  // namespace

@@ -109,6 +109,10 @@ void EventHandler::act(const Site& site, size_t index, uint32_t program, ValueBy
         if (Result<> done = site.action == Action::clear ? clear_map(map) : zero_map(map); !done) failed(done.error());
       }
       break;
+    case Action::store:
+      if (site.map >= 0)
+        if (Result<> done = store_element(maps_->at(static_cast<size_t>(site.map)), static_cast<uint32_t>(load_integer(payload, 4, false)), static_cast<uint32_t>(load_integer(payload.subspan(4), 4, false))); !done) failed(done.error());
+      break;
     case Action::exit: {
       uint8_t storage[8];
       const artifact::Type* type = site.args.empty() ? nullptr : &site.args[0].type.at(0);

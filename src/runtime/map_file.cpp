@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,8 +14,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/fd.h"
 #include "base/prefix.h"
-#include "runtime/load.h"
 
 namespace awl {
 namespace {
@@ -43,6 +44,7 @@ std::unexpected<Mistake> expected(std::string_view what, std::string_view seen) 
 struct Part {
   const Type* type = nullptr;
   uint32_t offset = 0;
+  bool interface = false;  // a number that may be written as the name of a network interface
 };
 
 void collect_parts(const Type& type, uint32_t offset, std::vector<Part>& parts) {
@@ -121,14 +123,23 @@ Read<> read_hardware_address(const std::string& text, uint8_t* to) {
   return {};
 }
 
-Read<> read_part(const Type& type, const std::string& text, uint8_t* to) {
+Read<> read_part(const Part& part, const std::string& text, uint8_t* to) {
+  const Type& type = *part.type;
+  if (const uint32_t index = part.interface ? if_nametoindex(text.c_str()) : 0) {
+    memcpy(to, &index, sizeof index);
+    return {};
+  }
   auto scalar = [&](Read<uint64_t> number) -> Read<> {
     if (!number) return std::unexpected(std::move(number.error()));
     memcpy(to, &*number, type.size);
     return {};
   };
   switch (type.kind) {
-    case Kind::integer: return scalar(read_number(type, text));
+    case Kind::integer: {
+      Read<uint64_t> number = read_number(type, text);
+      if (!number && part.interface) return expected("a network interface or a number", text);
+      return scalar(std::move(number));
+    }
     case Kind::boolean: return scalar(read_boolean(text));
     case Kind::enumeration: return scalar(read_enumerator(type, text));
     case Kind::string:
@@ -202,6 +213,7 @@ class Reader {
   explicit Reader(const Map& map) : key_size_(map.key.empty() ? 0 : map.key[0].size), value_size_(map.storage == Storage::bloom ? 0 : map.value.size) {
     if (!map.key.empty()) collect_parts(map.key[0], 0, key_);
     if (value_size_) collect_parts(map.value, 0, value_);
+    for (Part& part : value_) part.interface = map.storage == Storage::redirect;
   }
 
   Read<> line(std::string_view text, uint32_t number, MapElements& to) {
@@ -230,7 +242,7 @@ class Reader {
         return std::unexpected(Mistake{first ? fmt::format("the {} is missing", what) : fmt::format("the {} has {} parts with commas between, found {}", what, parts.size(), i)});
       Read<std::string> word = words.word();
       if (!word) return std::unexpected(std::move(word.error()));
-      if (Read<> done = read_part(*parts[i].type, *word, to + parts[i].offset); !done) return done;
+      if (Read<> done = read_part(parts[i], *word, to + parts[i].offset); !done) return done;
     }
     return {};
   }

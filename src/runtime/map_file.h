@@ -7,6 +7,7 @@
 //   booleans       true, false, 1, 0
 //   enumerations   a name or a number
 //   strings        a word, or "..." with \" \\ \n \t in it
+//   targets of a devmap: a network interface, by its name or number
 //   addresses      of either family; arrays of 4 bytes take IPv4, those of 16 bytes IPv6
 //   hardware addresses 02:00:00:00:00:01; prefixes 10.0.0.0/8
 // A value that is one number or boolean may be left out: it is 1 then.

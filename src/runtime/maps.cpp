@@ -200,6 +200,7 @@ Result<std::vector<MapRow>> read_map(const MapHandle& handle) {
     return rows;
   }
   if (map.storage == Storage::queue) return drain(handle);
+  if (!artifact::is_listed(map.storage)) return rows;
   AWL_CHECK(visit_all(handle, [&](auto key, auto value) {
     if (!artifact::is_array(map.storage) || !is_blank(value)) rows.push_back(make_row(handle, key, value));
   }));
@@ -246,6 +247,12 @@ Result<MapRow> read_element(const MapHandle& handle, std::span<const uint8_t> ke
   if (bpf_map_lookup_elem(handle.fd, padded.data(), value.data()) == 0) return make_row(handle, padded, value);
   if (errno != ENOENT) return fail(errno, "cannot read the map {}", map.name);
   return zero_row(map);
+}
+
+Result<> store_element(const MapHandle& handle, uint32_t index, uint32_t value) {
+  if (bpf_map_update_elem(handle.fd, &index, &value, BPF_ANY) == 0) return {};
+  if (errno == E2BIG) return fail(0, "{}[{}] is not there: the map has the indices 0 to {}", handle.map->name, index, handle.map->max_entries - 1);
+  return fail(errno, "the kernel refuses {} for {}[{}]", value, handle.map->name, index);
 }
 
 Result<> clear_map(MapHandle& handle) {

@@ -30,6 +30,8 @@ void collect_processes(const MapHandle& handle, std::set<uint32_t>& pids);
 
 // One element by its key (ignored for scalars), merged; zero when there is none.
 Result<MapRow> read_element(const MapHandle& handle, std::span<const uint8_t> key);
+// Writes an element of a map that programs cannot write to.
+Result<> store_element(const MapHandle& handle, uint32_t index, uint32_t value);
 // clear(@m): removes all elements. zero(@m): sets all values to zero.
 Result<> clear_map(MapHandle& handle);
 Result<> zero_map(MapHandle& handle);

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
 
-#include "runtime/load.h"
+#include "base/fd.h"
+#include "probes/btf_lookup.h"
 
 namespace awl {
 namespace {
@@ -20,10 +20,6 @@ using artifact::Map;
 using artifact::Meta;
 
 constexpr unsigned deepest_layout = 32;
-
-struct BtfCloser {
-  void operator()(btf* types) const { btf__free(types); }
-};
 
 std::string pin_path(const Map& map) { return fmt::format("{}/{}", artifact::pin_folder, map.pin); }
 
@@ -81,7 +77,7 @@ std::string difference(const bpf_map_info& info, const bpf_map* wanted, const bt
   if (info.type != static_cast<uint32_t>(bpf_map__type(wanted))) return differs("kind", kind(info.type), kind(bpf_map__type(wanted)));
   if (info.max_entries != bpf_map__max_entries(wanted)) return differs("size", info.max_entries, bpf_map__max_entries(wanted));
   // Kinds without BTF for their elements, and kernels without it, leave the sizes.
-  std::unique_ptr<btf, BtfCloser> there(info.btf_id ? btf__load_from_kernel_by_id(info.btf_id) : nullptr);
+  BtfPtr there(info.btf_id ? btf__load_from_kernel_by_id(info.btf_id) : nullptr);
   struct Side {
     std::string_view what;
     uint32_t there, here, size_there, size_here;

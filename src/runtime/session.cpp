@@ -493,6 +493,8 @@ Result<> LiveSession::start() {
   if (options_.dry_run) return {};
   iterators_.start();
   if (options_.mode != RunMode::trace) return run_own_probes();
+  // What begin probes store is there before a command starts.
+  drain();
   return {};
 }
 

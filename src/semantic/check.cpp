@@ -248,7 +248,7 @@ void Checker::assign_variable(const ast::Stmt& s, const ast::Assign& a, const st
 }
 
 void Checker::assign_map(const ast::Stmt& s, const ast::Assign& a, const ast::MapRef& target) {
-  map_ref(*a.target, target);
+  map_ref(*a.target, target, !a.op);
   for (const ast::ExprPtr& key : target.keys) expr(*key);
   const MapInfo& map = unit_->maps[target.name];
   Type value = a.value->type;

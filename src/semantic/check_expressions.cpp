@@ -115,19 +115,36 @@ void Checker::identifier(const ast::Expr& e, const ast::Identifier& i) {
   suggest_builtin(d, i.name, builtin_names());
 }
 
+// The key of a storage goes to the kernel as it is, which must know what it points to. What is wrong is reported.
+bool Checker::object_key(const MapInfo& map, const ast::Expr& key) {
+  const MapKind::Objects& objects = *map.kind->objects;
+  auto* call = std::get_if<ast::Call>(&key.node);
+  const bool current = call && call->builtin && call->builtin->flags & BuiltinFlag::current_task;
+  const bool named = is_pointer(key.type) && is_structure(key.type->element) && key.type->element->name == objects.structure;
+  const bool known = current || (key.type->trusted && !std::holds_alternative<ast::MapRef>(key.node) && !std::holds_alternative<ast::Variable>(key.node));
+  if (!named || !known) {
+    const std::string_view others = "an argument of fentry, fexit, lsm or typed rawtracepoint probes (args.NAME)";
+    diagnostics_->report<Diag::kind_object>(key.span, map.name, map.kind->name, objects.structure).hint(objects.structure == "task_struct" ? fmt::format("use curtask, or {}", others) : fmt::format("use {}", others));
+  } else if (const Provider* provider = probe_->target.provider; provider && !objects.only.empty() && provider->name != objects.only) {
+    diagnostics_->report<Diag::kind_probe>(key.span, map.name, map.kind->name, objects.only, provider->name);
+  }
+  return true;
+}
+
 // An index may be any number: those above the size find nothing.
 bool Checker::fits_key(const MapInfo& map, const ast::Expr& key) {
+  if (map.kind && map.kind->objects) return object_key(map, key);
   const bool index = map.kind && map.kind->key == MapKind::Key::index;
   return index ? !is_pointer(key.type) && number_type(unit_->types, key.type) : goes_into(key, map.key);
 }
 
-void Checker::map_ref(const ast::Expr& e, const ast::MapRef& m) {
+void Checker::map_ref(const ast::Expr& e, const ast::MapRef& m, bool stored) {
   const MapInfo& map = unit_->maps[m.name];
   if (map.kind) {
     const MapKind::Key key = map.kind->key;
-    const bool has_places = key != MapKind::Key::none && key != MapKind::Key::member;
+    const bool has_places = key != MapKind::Key::none && key != MapKind::Key::member && (stored || map.kind->storage != artifact::Storage::redirect);
     if (!has_places || (key == MapKind::Key::index && !m.keyed)) {
-      diagnostics_->report<Diag::kind_place>(e.span, m.name, map.kind->name, has_places ? "it needs an index" : "its elements have no places").hint(fmt::format("use {}", map.kind->use));
+      diagnostics_->report<Diag::kind_place>(e.span, m.name, map.kind->name, has_places ? "it needs an index" : "its elements cannot be read").hint(fmt::format("use {}", map.kind->use));
       return;
     }
   }

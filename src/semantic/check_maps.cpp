@@ -42,6 +42,9 @@ void check_declaration(Unit& unit, const ast::MapDeclaration& declaration, Diagn
   }
   MapInfo& map = found->second;
   map.declared_entries = declaration.max_entries;
+  const bool sized = map.kind->key != MapKind::Key::object;
+  if (sized && !declaration.max_entries) diagnostics.report<Diag::kind_size>(declaration.span, declaration.map_type).hint(fmt::format("say for how many elements it has room: let {} = {}(100)", declaration.name, declaration.map_type));
+  if (!sized && declaration.max_entries) diagnostics.report<Diag::kind_no_size>(declaration.span, declaration.map_type).hint(fmt::format("write let {} = {}()", declaration.name, declaration.map_type));
   check_kind(declaration, map, diagnostics);
   if (declaration.pin_span) check_pin(unit, declaration, map, diagnostics);
 }

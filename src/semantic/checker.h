@@ -35,7 +35,8 @@ class Checker {
   void expr(ast::Expr& e, bool assigned = false);
   void identifier(const ast::Expr& e, const ast::Identifier& i);
   bool fits_key(const MapInfo& map, const ast::Expr& key);
-  void map_ref(const ast::Expr& e, const ast::MapRef& m);
+  void map_ref(const ast::Expr& e, const ast::MapRef& m, bool stored = false);  // stored: it is only assigned to
+  bool object_key(const MapInfo& map, const ast::Expr& key);
   void call(ast::Expr& e, ast::Call& c, bool assigned);
   void function_call(ast::Expr& e, ast::Call& c);
   bool allowed_here(const ast::Expr& e, const ast::Call& c);

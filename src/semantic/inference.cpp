@@ -134,6 +134,12 @@ MapInfo& Inference::map_info(const std::string& name, Span place) {
       map.key = types_.integer(4, false);
       map.key_span = declared->type_span;
     }
+    if (map.kind && map.kind->storage == artifact::Storage::redirect) map.value = types_.integer(4, false);
+    if (map.kind && map.kind->objects) {
+      Type structure = types_.find_structure(map.kind->objects->structure);
+      map.key = types_.pointer(structure ? structure : types_.none(), AddressSpace::kernel);
+      map.key_span = declared->type_span;
+    }
   }
   if (!map.first_use) map.first_use = place;
   return map;
@@ -150,6 +156,10 @@ void Inference::grow(VariableInfo& variable, const ast::Expr* value, Type type, 
 
 void Inference::grow_map(MapInfo& map, const ast::Expr* value, Type type, Span place) {
   if (!type || type->kind == Kind::none) return;
+  if (map.kind && map.kind->storage == artifact::Storage::redirect) {
+    if (!map.value_span) map.value_span = place;
+    return;
+  }
   if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
   GrowingType& growing = growing_[&map.value];
   if (growing.add(types_, value, type) && !map.value_span) map.value_span = place;
@@ -164,7 +174,7 @@ void Inference::grow_key(MapInfo& map, const ast::Expr& key, Span place) {
     if (!map.key_span) map.key_span = place;
     return set(map.key, types_.simple(Kind::cidr));
   }
-  if (map.kind && map.kind->key == MapKind::Key::index) return;  // as declared
+  if (map.kind && (map.kind->key == MapKind::Key::index || map.kind->objects)) return;  // as declared
   if (is_pointer(type) && type->trusted) type = types_.pointer(type->element, type->space);
   GrowingType& growing = growing_[&map.key];
   if (growing.add(types_, &key, type) && !map.key_span) map.key_span = place;

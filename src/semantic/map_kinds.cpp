@@ -12,7 +12,14 @@ using Key = MapKind::Key;
 using artifact::Storage;
 
 constexpr std::string_view of_keyed = "print clear zero delete has_key find len for", of_arrays = "print clear zero has_key find len for", of_queues = "clear push pop peek";
+constexpr std::string_view of_storages = "delete has_key find";
+constexpr std::string_view redirect_use = "@m[index] = value, and return redirect(@m, index) in xdp probes";
 constexpr std::string_view queue_use = "push(@m, value), pop(@m, $value), peek(@m, $value)";
+
+constexpr MapKind::Objects tasks{"task_struct", BPF_FUNC_task_storage_get, BPF_FUNC_task_storage_delete, ""};
+constexpr MapKind::Objects inodes{"inode", BPF_FUNC_inode_storage_get, BPF_FUNC_inode_storage_delete, "lsm"};
+constexpr MapKind::Objects sockets{"sock", BPF_FUNC_sk_storage_get, BPF_FUNC_sk_storage_delete, ""};
+constexpr MapKind::Objects cgroups{"cgroup", BPF_FUNC_cgrp_storage_get, BPF_FUNC_cgrp_storage_delete, ""};
 
 constexpr MapKind rows[] = {
     {"hash", Key::any, of_keyed, "@m[key] = value", Storage::hash, BPF_MAP_TYPE_HASH, 0, {}},
@@ -26,6 +33,12 @@ constexpr MapKind rows[] = {
     {"queue", Key::none, of_queues, queue_use, Storage::queue, BPF_MAP_TYPE_QUEUE, 0, {}},
     {"stack", Key::none, of_queues, queue_use, Storage::queue, BPF_MAP_TYPE_STACK, 0, {}},
     {"bloom", Key::member, "push has_key", "push(@m, key), has_key(@m, key)", Storage::bloom, BPF_MAP_TYPE_BLOOM_FILTER, 0, Feature::bloom_filter},
+    {"taskstorage", Key::object, of_storages, "@m[curtask] = value", Storage::object, BPF_MAP_TYPE_TASK_STORAGE, BPF_F_NO_PREALLOC, Feature::task_storage, &tasks},
+    {"inodestorage", Key::object, of_storages, "@m[args.inode] = value", Storage::object, BPF_MAP_TYPE_INODE_STORAGE, BPF_F_NO_PREALLOC, Feature::inode_storage, &inodes},
+    {"sockstorage", Key::object, of_storages, "@m[args.sk] = value", Storage::object, BPF_MAP_TYPE_SK_STORAGE, BPF_F_NO_PREALLOC, Feature::socket_storage, &sockets},
+    {"cgroupstorage", Key::object, of_storages, "@m[args.cgrp] = value", Storage::object, BPF_MAP_TYPE_CGRP_STORAGE, BPF_F_NO_PREALLOC, Feature::cgroup_storage, &cgroups},
+    {"devmap", Key::index, "redirect", redirect_use, Storage::redirect, BPF_MAP_TYPE_DEVMAP, 0, {}},
+    {"cpumap", Key::index, "redirect", redirect_use, Storage::redirect, BPF_MAP_TYPE_CPUMAP, 0, {}},
 };
 
 }  // namespace

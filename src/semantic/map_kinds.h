@@ -20,6 +20,13 @@ struct MapKind {
     index,   // a number below the size
     none,    // nothing: values go in and come out
     member,  // what was added: there are no values
+    object,  // an object of the kernel, by a pointer that the kernel knows
+  };
+  // What values of storages hang on.
+  struct Objects {
+    std::string_view structure;  // the kernel's
+    bpf_func_id get, remove;
+    std::string_view only;       // the one kind of probe whose programs may use the storage; empty: those that have such pointers
   };
   std::string_view name;
   Key key;
@@ -29,6 +36,7 @@ struct MapKind {
   bpf_map_type type;
   uint32_t flags;             // of BPF_MAP_CREATE
   std::optional<Feature> needs;  // of the kernel
+  const Objects* objects = nullptr;
 
   bool allows(std::string_view function) const;
 };

@@ -122,11 +122,11 @@ class Planner {
       bool keyed = info.keyed && info.key;
       map.storage = keyed || (info.kind && info.kind->key == MapKind::Key::none) ? kind_of(info).storage : (percpu ? artifact::Storage::percpu_slot : artifact::Storage::global);
       if (keyed) map.key.push_back(unit_->types.describe(info.key));
-      map.default_size = info.declared_entries == 0;
-      map.max_entries = map.storage != artifact::Storage::global && map.storage != artifact::Storage::percpu_slot ? static_cast<uint32_t>(info.declared_entries ? info.declared_entries : unit_->config.max_map_keys) : 1;
+      map.default_size = info.declared_entries == 0 && !info.kind;
+      map.max_entries = map.storage != artifact::Storage::global && map.storage != artifact::Storage::percpu_slot ? static_cast<uint32_t>(info.declared_entries || info.kind ? info.declared_entries : unit_->config.max_map_keys) : 1;
       if (map.storage != artifact::Storage::global) map.elf_name = name.size() > 1 ? "at_" + identifier(name.substr(1)) : "at";
       // What stays for others is not taken out.
-      const bool prints = map.storage == artifact::Storage::queue ? info.pin.empty() : map.storage != artifact::Storage::bloom;
+      const bool prints = artifact::is_listed(map.storage) || (map.storage == artifact::Storage::queue && info.pin.empty());
       map.print_at_exit = prints && !info.only_loaded;
       if (info.kind && info.kind->needs) need(*info.kind->needs, fmt::format("a map of kind {}", info.kind->name), info.first_use);
       map.pin = info.pin;
@@ -272,8 +272,19 @@ class Planner {
   void update(const ast::Expr& target, Span span) {
     auto* map = std::get_if<ast::MapRef>(&target.node);
     if (!map || !map->keyed) return;
+    if (kind_of(unit_->maps.at(map->name)).storage == artifact::Storage::redirect) return store(target, span);
     const bool array = artifact::is_array(kind_of(unit_->maps.at(map->name)).storage);
     unit_->update_sites[&target] = runtime_error(span, array ? index_text : full_text, "map_update_elem", unit_->maps.at(map->name).index);
+  }
+
+  // Programs cannot write to the map: the run side does.
+  void store(const ast::Expr& target, Span span) {
+    artifact::Site site = site_at(span, Action::store);
+    site.map = unit_->maps.at(std::get<ast::MapRef>(target.node).name).index;
+    const artifact::Type number{.kind = Kind::integer, .size = 4};
+    site.args = {{"", 0, {number}}, {"", 4, {number}}};
+    site.payload = 8;
+    unit_->update_sites[&target] = add_site(span, std::move(site));
   }
 
   // What -k warns of: elements that are not there, memory that cannot be read.

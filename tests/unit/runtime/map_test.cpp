@@ -220,5 +220,17 @@ TEST(Maps, GlobalScalarsAreReadClearedAndZeroed) {
   EXPECT_TRUE(read_map(handle)->empty());
 }
 
+TEST(MapText, AQueueIsAList) {
+  artifact::Map map{.name = "@q", .storage = artifact::Storage::queue, .max_entries = 4, .value = {.kind = artifact::Kind::integer, .size = 1, .is_signed = true}};
+  std::vector<MapRow> rows = {{.value = {9}}, {.value = {3}}, {.value = {5}}};
+  sort_rows(map, rows);
+  Rendering r;
+  std::string text, json;
+  append_map_text(text, map, rows, {}, r.context);
+  append_map_json(json, map, rows, {}, r.context);
+  EXPECT_EQ(text, "@q: 9\n@q: 3\n@q: 5\n");
+  EXPECT_EQ(json, "{\"type\": \"map\", \"data\": {\"@q\": [9, 3, 5]}}\n");
+}
+
 }  // namespace
 }  // namespace awl::test
