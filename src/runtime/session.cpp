@@ -67,6 +67,9 @@ class OwnSignal {
   OwnSignal(const OwnSignal&) = delete;
   ~OwnSignal() {
     if (!fd_) return;
+    // One that comes too late finds nobody, which is no reason to end the process.
+    struct sigaction action {};
+    if (sigaction(SIGUSR1, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) signal(SIGUSR1, SIG_IGN);
     came();
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
