@@ -60,7 +60,7 @@ class Emit {
   virtual void zero(Value to, uint32_t size) = 0;
   virtual Value offset(Value address, Value bytes) = 0;  // address + bytes (64 bit)
   Value offset(Value address, uint64_t bytes) { return bytes ? offset(address, imm(bytes)) : address; }
-  // A compiler barrier: keeps the verifier-friendly form of a bounds check from being optimised away. Returns v, an address must not be null.
+  // A compiler barrier: keeps the verifier-friendly form of a bounds check from being optimised away. Returns v.
   virtual Value opaque(Value v) = 0;
 
   // --- kernel types (CO-RE relocated) ---

@@ -193,8 +193,6 @@ Value LlvmEmit::opaque(Value v) {
   llvm::FunctionType* shape = llvm::FunctionType::get(value->getType(), {value->getType()}, false);
   llvm::CallInst* barrier = ir_.CreateCall(shape, llvm::InlineAsm::get(shape, "", "=r,0", false), {value});
   barrier->setDoesNotThrow();
-  // Saves a comparison of each header's address with null behind its bounds check.
-  if (type->isPointerTy()) barrier->addRetAttr(llvm::Attribute::NonNull);
   return wrap(widen ? ir_.CreateTrunc(barrier, type) : barrier);
 }
 
