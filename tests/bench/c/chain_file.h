@@ -1,0 +1,30 @@
+// What chain_fentry.bpf.c and chain_kprobe.bpf.c share: the structures of their chain, and the map.
+#pragma once
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct inode;
+struct dentry {
+  struct inode* d_inode;
+};
+struct super_block {
+  struct dentry* s_root;
+};
+struct inode {
+  unsigned long i_ino;
+  struct super_block* i_sb;
+};
+struct file {
+  struct inode* f_inode;
+};
+#pragma clang attribute pop
+
+struct total {
+  __u64 sum, updates;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct total);
+} totals SEC(".maps");
