@@ -254,7 +254,6 @@ def main():
     options = parser.parse_args()
     os.environ["BPFTRACE_MAX_PROBES"] = "2000"  # for the programs of the compile table
     tools, results = Tools(options.build.resolve(), options.peer.resolve()), []
-    without_c = [name for name in tools.names if name != "C"]
     print(f"{'median of ' + str(options.runs) + ' alternating runs':<48}{'awl':>14}{'bpftrace':>14}{'C, libbpf':>14}")
     with tempfile.TemporaryDirectory(prefix="awl-bench-") as name:
         folder = pathlib.Path(name)
@@ -271,7 +270,7 @@ def main():
                 for title, (program, c_name) in EVENT.items():
                     medians = alternate(tools, options.runs, lambda tool: event_cost(tools, tool, program, c_name, folder, options.calls))
                     row(title, ["ns an event", "instructions"], medians, ["{:.1f}", "{:.0f}"], results)
-                for title, (program, c_name) in kernel_types.CHAINS.items() if KPROBES.exists() else ():
+                for title, (program, c_name) in kernel_types.chains().items():
                     measure = lambda tool: event_cost(tools, tool, program, c_name, folder, options.calls, kernel_types.write_bytes)
                     row(title, ["ns an event", "instructions"], alternate(tools, options.runs, measure), ["{:.1f}", "{:.0f}"], results)
             finally:
