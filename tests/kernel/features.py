@@ -90,6 +90,15 @@ def kprobes_call(helper, reason):
     return reason if not log.value or any(text in log.value for text in refusals) else None
 
 
+def object_storage(symbol, reason):
+    """Values that hang on objects. Kernels with kmalloc_nolock() take the memory from it, which has none on a CPU without 16-byte exchange (mm/slub.c)."""
+    if missing_symbol := kernel_symbol(symbol, reason):
+        return missing_symbol
+    exchanges = " cx16" in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    nolock = kernel_symbol("kmalloc_nolock_noprof", "no") is None or kernel_symbol("kmalloc_nolock", "no") is None
+    return "the kernel has no memory for values of objects on a CPU without 16-byte exchange" if nolock and not exchanges else None
+
+
 OVERRIDE_RETURN, PROBE_WRITE_USER = 58, 36
 
 
@@ -161,11 +170,11 @@ FEATURES = {
     "percpu_lookup": lambda: kernel_symbol("bpf_map_lookup_percpu_elem", "programs cannot read other CPUs' map values"),
     "map_loops": lambda: kernel_symbol("bpf_for_each_map_elem", "programs cannot go over a map"),
     "no_map_loops": lambda: None if FEATURES["map_loops"]() else "programs can go over a map",
-    "task_storage": lambda: kernel_symbol("bpf_get_current_task_btf", "programs cannot keep values with tasks"),
-    "no_task_storage": lambda: None if FEATURES["task_storage"]() else "programs can keep values with tasks",
-    "socket_storage": lambda: kernel_symbol("bpf_sk_storage_get_tracing", "tracing programs cannot keep values with sockets"),
-    "inode_storage": lambda: kernel_symbol("bpf_inode_storage_get", "programs cannot keep values with inodes"),
-    "cgroup_storage": lambda: kernel_symbol("bpf_cgrp_storage_get", "programs cannot keep values with cgroups"),
+    "task_storage": lambda: object_storage("bpf_get_current_task_btf", "programs cannot keep values with tasks"),
+    "no_task_storage": lambda: None if kernel_symbol("bpf_get_current_task_btf", "no") else "programs can keep values with tasks",
+    "socket_storage": lambda: object_storage("bpf_sk_storage_get_tracing", "tracing programs cannot keep values with sockets"),
+    "inode_storage": lambda: object_storage("bpf_inode_storage_get", "programs cannot keep values with inodes"),
+    "cgroup_storage": lambda: object_storage("bpf_cgrp_storage_get", "programs cannot keep values with cgroups"),
     "bloom_filter": lambda: kernel_symbol("bloom_map_push_elem", "the kernel has no maps of kind bloom"),
     "no_bloom_filter": lambda: None if FEATURES["bloom_filter"]() else "the kernel has maps of kind bloom",
     "iterators": lambda: kernel_symbol("bpf_iter_num_new", "the kernel has no open-coded iterators"),
