@@ -136,7 +136,7 @@ class Planner {
       meta_->loads.push_back({static_cast<uint32_t>(unit_->maps.at(load.name).index), load.path, load.parameter, place(load.span)});
   }
 
-  // .bss: values of scalars and whether they are set, then the lost counters.
+  // .bss: values of scalars and whether they are set, variables of tests that send packets, then the lost counters.
   void globals() {
     uint32_t offset = 0;
     for (artifact::Map& map : meta_->maps) {

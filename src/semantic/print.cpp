@@ -56,6 +56,7 @@ std::string print_plan(const Unit& unit) {
     if (m.storage == artifact::Storage::global) out += fmt::format(" at {} set {}", m.offset, m.set_offset);
     out += "\n";
   }
+  for (const artifact::Send& s : meta.sends) out += fmt::format("send to {} bytes {}\n", meta.programs.at(s.program).elf_name, s.packet.size());
   for (const artifact::Site& s : meta.sites) {
     out += fmt::format("site {} line {} payload {} [{}]", artifact::enum_name(s.action), s.line, s.payload, layout(s.args));
     if (s.map >= 0) out += fmt::format(" map {}", s.map);
