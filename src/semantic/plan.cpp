@@ -21,6 +21,8 @@ constexpr std::string_view full_text =
 
 constexpr std::string_view index_text = "No element has this index. Try a larger size in the map declaration e.g. `let @a = array(5000)`";
 
+constexpr std::string_view no_memory_text = "The kernel found no memory to keep a value with this object.";
+
 constexpr std::string_view cut_text = "Loop cut short: it has more turns than this kernel allows. On Linux 6.4 or newer 8388608 are possible.";
 
 constexpr std::string_view absent_text = "Can't lookup map element because it does not exist.";
@@ -273,8 +275,9 @@ class Planner {
     auto* map = std::get_if<ast::MapRef>(&target.node);
     if (!map || !map->keyed) return;
     if (kind_of(unit_->maps.at(map->name)).storage == artifact::Storage::redirect) return store(target, span);
-    const bool array = artifact::is_array(kind_of(unit_->maps.at(map->name)).storage);
-    unit_->update_sites[&target] = runtime_error(span, array ? index_text : full_text, "map_update_elem", unit_->maps.at(map->name).index);
+    const artifact::Storage storage = kind_of(unit_->maps.at(map->name)).storage;
+    const std::string_view text = artifact::is_array(storage) ? index_text : storage == artifact::Storage::object ? no_memory_text : full_text;
+    unit_->update_sites[&target] = runtime_error(span, text, "map_update_elem", unit_->maps.at(map->name).index);
   }
 
   // Programs cannot write to the map: the run side does.
