@@ -81,6 +81,9 @@ class CallLower {
   virtual void send_event(const std::function<void(Value payload)>& fill = {}) = 0;
   // For helpers that read memory: warns under -k where `code`, the answer, is an error. Gives the code back.
   virtual Value check_read(Value code, bool user) = 0;
+  // For helpers that hand something to the run side: counts a lost event of the running program where `code`, the answer, is an error. Gives
+  // the code back.
+  virtual Value check_sent(Value code) = 0;
   // An argument converted to type `to` and written to memory.
   virtual void into(size_t i, Type to, Value destination) = 0;
   // The address of a structure argument where it lies in the kernel, or of what a pointer argument points to; as the verifier knows it.

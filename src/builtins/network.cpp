@@ -87,7 +87,7 @@ Value lower_skboutput(Emit& e, CallLower& c) {
   e.store(header, skip, 4);
   e.store(header, e.helper(BPF_FUNC_ktime_get_boot_ns, {}, Effect::reads), 8);
   Value flags = e.binary(Op::bit_or, e.binary(Op::shl, length, e.imm(32)), e.imm(BPF_F_CURRENT_CPU));
-  return e.helper(BPF_FUNC_skb_output, {packet, e.named_map(artifact::packets_map), flags, header, e.imm(artifact::packet_header)});
+  return c.check_sent(e.helper(BPF_FUNC_skb_output, {packet, e.named_map(artifact::packets_map), flags, header, e.imm(artifact::packet_header)}));
 }
 
 const Builtin rows[] = {

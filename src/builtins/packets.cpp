@@ -102,7 +102,7 @@ Value lower_capture(Emit& e, CallLower& c) {
   e.store(header, e.resize(length, 32, false), 16);
   e.store(header, number == context.fields.end() ? e.imm(0, 32) : e.resize(c.access(number->access), 32, false), 20);
   Value flags = e.binary(Op::bit_or, e.binary(Op::shl, kept, e.imm(32)), e.imm(BPF_F_CURRENT_CPU));
-  e.helper(BPF_FUNC_perf_event_output, {e.context(), e.named_map(artifact::packets_map), flags, header, e.imm(artifact::capture_header)});
+  c.check_sent(e.helper(BPF_FUNC_perf_event_output, {e.context(), e.named_map(artifact::packets_map), flags, header, e.imm(artifact::capture_header)}));
   return {};
 }
 

@@ -39,6 +39,10 @@ class RowLowering : public CallLower {
     l_->probe_read(destination, size, from, space == AddressSpace::user);
   }
   Value check_read(Value code, bool user) override { return l_->check_read(code, user); }
+  Value check_sent(Value code) override {
+    emit().branch(emit().compare(Compare::slt, code, emit().imm(0)), [&] { l_->count_lost_event(); });
+    return code;
+  }
   void send_event(const std::function<void(Value)>& fill) override { l_->send_call(*call_, fill); }
   Value place(size_t i) override {
     const ast::Expr& e = arg(i);

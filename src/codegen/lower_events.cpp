@@ -52,8 +52,10 @@ void Lowering::send(int32_t site, const std::function<void(Value)>& fill) {
         fill(emit.offset(record, uint64_t{header_size}));
         emit.helper(BPF_FUNC_ringbuf_submit, {record, emit.imm(wake)});
       },
-      [&] { emit.atomic_add(emit.global(unit.meta.lost_offset + 8 * program_index), emit.imm(1)); });
+      [&] { count_lost_event(); });
 }
+
+void Lowering::count_lost_event() { emit.atomic_add(emit.global(unit.meta.lost_offset + 8 * program_index), emit.imm(1)); }
 
 // print(@m[k]) of an aggregation: the key, and where the kernel lets a program look at all CPUs (5.19) the value as it is now.
 void Lowering::send_element(int32_t number, const artifact::Site& site, const ast::Expr& element) {

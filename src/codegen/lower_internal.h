@@ -106,6 +106,7 @@ class Lowering {
   void probe_read(Value to, uint32_t size, Value from, bool user);
   // What a helper that reads memory answered; under -k an error is reported at the place of the expression that is being evaluated.
   Value check_read(Value code, bool user);
+  void count_lost_event();
   void absent(const ast::Expr& map);  // under -k: the element is not there
   void literal(std::string_view text, uint32_t size, Value to);
   bool is_padded(const ast::Expr& e);

@@ -13,8 +13,9 @@ constexpr std::string_view event_typedef = "btf_trace_";
 constexpr std::string_view record_prefix = "trace_event_raw_";
 constexpr std::array<std::string_view, 3> class_functions{"trace_event_raw_event_", "perf_trace_", "__bpf_trace_"};
 constexpr std::array<std::string_view, 2> event_functions{"__probestub_", "__traceiter_"};
-// Functions of system calls: the entry that each has, by architecture, and one that has the parameters, where the compiler has left it.
-constexpr std::array<std::string_view, 4> call_entries{"__x64_sys_", "__arm64_sys_", "__riscv_sys_", "__s390x_sys_"};
+// Functions of system calls: the entry that each has, by architecture (calls without parameters have types of the body alone), and the body, which
+// has the parameters, where the compiler has left it.
+constexpr std::array<std::string_view, 5> call_entries{"__x64_sys_", "__arm64_sys_", "__riscv_sys_", "__s390x_sys_", "__do_sys_"};
 constexpr std::string_view call_body = "__do_sys_";
 constexpr std::string_view call_enter = "sys_enter_", call_exit = "sys_exit_";
 

@@ -55,7 +55,7 @@ void say_events(const Losses& losses, const Meta& meta, Messages& messages) {
 
 bool Losses::any() const {
   return std::ranges::any_of(events, [](uint64_t count) { return count != 0; }) || !updates.empty() || !helpers.empty() || !cut_in_events.empty() ||
-         !cut_in_maps.empty() || stacks != 0 || packets != 0;
+         !cut_in_maps.empty() || stacks != 0;
 }
 
 void say_losses(const Losses& losses, const Meta& meta, Messages& messages) {
@@ -69,7 +69,6 @@ void say_losses(const Losses& losses, const Meta& meta, Messages& messages) {
     messages.warning(fmt::format("{} reached max_strlen ({}) and may be cut, in {}", counted(count, "string"), longest, probe_of(meta, program)));
   for (const auto& [map, count] : losses.cut_in_maps)
     messages.warning(fmt::format("{} reached max_strlen ({}) and may be cut, in map {}", counted(count, "string"), longest, map_of(meta, static_cast<int64_t>(map))));
-  if (losses.packets) messages.warning(fmt::format("{} not written: they came too fast.", losses.packets == 1 ? "1 packet was" : fmt::format("{} packets were", losses.packets)));
   if (losses.stacks) messages.warning(fmt::format("The frames of {} were lost: too many different stacks came at once.", counted(losses.stacks, "stack")));
 }
 
@@ -88,7 +87,6 @@ std::string losses_json(const Losses& losses, const Meta& meta) {
   in_events.append(out, "cut_strings");
   in_maps.append(out, "cut_strings_in_maps");
   if (losses.stacks) out += fmt::format("{}\"stacks\": {}", out.ends_with('{') ? "" : ", ", losses.stacks);
-  if (losses.packets) out += fmt::format("{}\"packets\": {}", out.ends_with('{') ? "" : ", ", losses.packets);
   out += "}}\n";
   return out;
 }

@@ -61,7 +61,7 @@ Result<> Packets::open(int map) {
     std::fwrite(&header, sizeof header, 1, file.get());
     files_[site.text] = std::move(file);
   }
-  buffers_.reset(perf_buffer__new(map, pages_for_each_cpu, on_packet, on_loss, this, nullptr));
+  buffers_.reset(perf_buffer__new(map, pages_for_each_cpu, on_packet, nullptr, this, nullptr));
   if (!buffers_) return fail(errno, "cannot make the buffers of the packets");
   return {};
 }
@@ -116,7 +116,5 @@ void Packets::on_capture(std::span<const uint8_t> record) {
 }
 
 int Packets::fd() const { return buffers_ ? perf_buffer__epoll_fd(buffers_.get()) : -1; }
-
-void Packets::on_loss(void* self, int, unsigned long long count) { static_cast<Packets*>(self)->lost_ += count; }
 
 }  // namespace awl

@@ -1,5 +1,6 @@
 #pragma once
-// The packets of skboutput() and capture(): out of the kernel's per-CPU buffers into pcap and pcapng files.
+// The packets of skboutput() and capture(): out of the kernel's per-CPU buffers into pcap and pcapng files. Programs count those that found no room
+// as lost events.
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -23,7 +24,6 @@ class Packets {
   // Writes what has come.
   void consume();
   Result<> close();
-  uint64_t lost() const { return lost_; }
   int fd() const;  // readable when there is something to consume
 
  private:
@@ -35,13 +35,11 @@ class Packets {
   };
   static void on_packet(void* self, int cpu, void* data, uint32_t size);
   void on_capture(std::span<const uint8_t> record);
-  static void on_loss(void* self, int cpu, unsigned long long count);
 
   const artifact::Meta* meta_;
   std::unique_ptr<perf_buffer, BufferCloser> buffers_;
   std::map<std::string, std::unique_ptr<std::FILE, FileCloser>, std::less<>> files_;
   std::map<std::string, PcapngFile, std::less<>> captures_;
-  uint64_t lost_ = 0;
 };
 
 }  // namespace awl

@@ -617,7 +617,6 @@ Result<> LiveSession::stop() {
   handler_.losses.stacks = names_.stacks.missing();
   if (packets_) {
     if (Result<> closed = packets_->close(); !closed) messages_.error(closed.error().text());
-    handler_.losses.packets = packets_->lost();
   }
   if (options_.format == Format::json) output_.text() += losses_json(handler_.losses, artifact_.meta);
   output_.write_through();
