@@ -16,8 +16,10 @@ import os
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -28,6 +30,7 @@ import runner
 GUESTS = ["5.10", "6.1", "6.12", "latest"]
 GUEST_SLOWNESS = 8
 BOOTS = 6  # of one guest, at most
+STALL = 600  # seconds without a result after which a guest is taken for dead; the slowest case may take 60 * GUEST_SLOWNESS
 VM_DIED = (124, 125)  # vm.sh's exit status when the guest ended before the command did, or did not come up
 
 
@@ -75,6 +78,23 @@ def runner_command(machine, results, name_filter, *more):
             "--filter", name_filter, *more]
 
 
+def wait_while_it_goes_on(guest, results):
+    """Until the guest ends, or stands still for too long and is ended. -> whether it ended by itself"""
+    last, since = None, time.monotonic()
+    while True:
+        try:
+            guest.wait(timeout=5)
+            return True
+        except subprocess.TimeoutExpired:
+            size = results.stat().st_size if results.exists() else 0
+            if size != last:
+                last, since = size, time.monotonic()
+            elif time.monotonic() - since > STALL:
+                os.killpg(guest.pid, signal.SIGTERM)
+                guest.wait()
+                return False
+
+
 def run_guest(machine, kernel, folder, all_cases, name_filter):
     """-> what it printed"""
     results, said = folder / f"{machine}.jsonl", []
@@ -82,10 +102,13 @@ def run_guest(machine, kernel, folder, all_cases, name_filter):
         if boot > 1:
             said.append(f"{machine}: the guest died; boot {boot}, {len(pending(all_cases, machine, results, name_filter))} cases are left\n")
         inside = runner_command(machine, f"/out/{results.name}", name_filter, "--slow", str(GUEST_SLOWNESS), "--alone")
-        done = subprocess.run(["bash", str(ROOT / "tests/vm/vm.sh"), str(kernel), "/", shlex.join(inside)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env={**os.environ, "VM_OUT": str(folder), "VM_TIMEOUT": "1800"}, check=False)
-        said.append(done.stdout.decode(errors="replace"))
-        if done.returncode not in VM_DIED or not pending(all_cases, machine, results, name_filter):
+        with tempfile.TemporaryFile() as output:
+            guest = subprocess.Popen(["bash", str(ROOT / "tests/vm/vm.sh"), str(kernel), "/", shlex.join(inside)], stdin=subprocess.DEVNULL, stdout=output,
+                                     stderr=subprocess.STDOUT, env={**os.environ, "VM_OUT": str(folder), "VM_TIMEOUT": "3000"}, start_new_session=True)
+            stalled = not wait_while_it_goes_on(guest, results)
+            output.seek(0)
+            said.append(output.read().decode(errors="replace"))
+        if not stalled and guest.returncode not in VM_DIED or not pending(all_cases, machine, results, name_filter):
             return "".join(said)
     return "".join(said) + f"{machine}: given up after {BOOTS} boots\n"
 
