@@ -4,7 +4,7 @@
   packets frames INTERFACE KIND[*COUNT] ...   frames of the kinds below, as they are
   packets datagrams SOURCE ADDRESS PORT COUNT SIZE
   packets bound ADDRESS PORT [PEER PORT]      binds a socket (and connects it), prints its names as the kernel tells them
-  packets flood SOURCE ADDRESS PORT SECONDS   sends datagrams as fast as it can, prints how many
+  packets flood SOURCE ADDRESS PORT SECONDS   sends datagrams as fast as it can, or until there is a file .enough, prints how many
   packets receive ADDRESS PORT SECONDS COUNT  prints how many datagrams and bytes came from each address; ends with the COUNT-th
   packets serve ADDRESS PORT                  answers one TCP connection with its own port, then ends
   packets ask ADDRESS PORT                    connects, prints the answer, or the error's name
@@ -100,7 +100,7 @@ def flood(source, address, port, seconds):
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.bind((source, 0))
     until, sent = time.monotonic() + float(seconds), 0
-    while time.monotonic() < until:
+    while time.monotonic() < until and not pathlib.Path(".enough").exists():
         for _ in range(32):
             sender.sendto(bytes(32), (address, int(port)))
         sent += 32
