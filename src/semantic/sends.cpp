@@ -92,7 +92,7 @@ class Sends {
     if constexpr (std::is_same_v<Node, ast::Expr>) {
       auto* call = std::get_if<ast::Call>(&node.node);
       auto* identifier = std::get_if<ast::Identifier>(&node.node);
-      const std::string_view name = call ? call->name : identifier ? identifier->name : "";
+      const std::string_view name = call ? std::string_view(call->name) : identifier ? std::string_view(identifier->name) : std::string_view();
       if (call && (name == "send" || name == "packet")) {
         if (report && name == "send") diagnostics_->report<Diag::send_place>(node.span).hint("a test runs up to each send(), then the packet is sent, then it goes on");
         else if (report) diagnostics_->report<Diag::packet_place>(node.span);
