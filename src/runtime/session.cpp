@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,10 +18,12 @@
 #include "runtime/config.h"
 #include "runtime/events.h"
 #include "runtime/handover.h"
-#include "runtime/packets.h"
+#include "runtime/iterator_reader.h"
 #include "runtime/load.h"
 #include "runtime/map_file.h"
 #include "runtime/own_probes.h"
+#include "runtime/own_signal.h"
+#include "runtime/packets.h"
 #include "runtime/symbols.h"
 
 namespace awl {
@@ -58,83 +59,6 @@ constexpr milliseconds progress_after{1000}, progress_interval{100};
 
 struct RingCloser {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
-};
-
-// SIGUSR1 as a descriptor while it lives, for `self` probes.
-class OwnSignal {
- public:
-  OwnSignal() = default;
-  OwnSignal(const OwnSignal&) = delete;
-  ~OwnSignal() {
-    if (!fd_) return;
-    // One that comes too late finds nobody, which is no reason to end the process.
-    struct sigaction action {};
-    if (sigaction(SIGUSR1, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) signal(SIGUSR1, SIG_IGN);
-    came();
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  Result<> open() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &set, &before_);
-    fd_ = Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-    if (!fd_) return fail(errno, "cannot wait for SIGUSR1");
-    return {};
-  }
-  // Whether the signal came since the last question.
-  bool came() {
-    signalfd_siginfo info;
-    bool any = false;
-    while (read(fd_.get(), &info, sizeof info) > 0) any = true;
-    return any;
-  }
-  bool is_open() const { return static_cast<bool>(fd_); }
-  int fd() const { return fd_.get(); }
-
- private:
-  Fd fd_;
-  sigset_t before_{};
-};
-
-// Reads iterators to their ends, which runs their programs, while the session takes in what they send.
-class IteratorReader {
- public:
-  IteratorReader() = default;
-  IteratorReader(const IteratorReader&) = delete;
-  ~IteratorReader() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-  void add(Fd descriptor) { descriptors_.push_back(std::move(descriptor)); }
-  void start() {
-    if (descriptors_.empty()) return;
-    running_ = true;
-    thread_ = std::thread([this] {
-      for (const Fd& descriptor : descriptors_) read_all(descriptor.get());
-      running_ = false;
-    });
-  }
-  bool running() const { return running_; }
-  // errno of a read that failed.
-  int error() const { return error_; }
-
- private:
-  void read_all(int descriptor) {
-    char buffer[65536];
-    for (ssize_t size = 1; size != 0 && !stop_;) {
-      size = read(descriptor, buffer, sizeof buffer);
-      // EAGAIN: the kernel makes a pause after a million objects.
-      if (size < 0 && errno != EAGAIN && errno != EINTR) {
-        error_ = errno;
-        return;
-      }
-    }
-  }
-  std::vector<Fd> descriptors_;
-  std::thread thread_;
-  std::atomic<bool> running_ = false, stop_ = false;
-  std::atomic<int> error_ = 0;
 };
 
 // A watchpoint of one address. `process`: that it is of; 0: that of the whole session, or all.
