@@ -99,7 +99,8 @@ void Inference::settle_maps() {
   for (auto& [name, map] : unit_.maps) {
     if (map.pin.empty() && std::ranges::find(unit_.script.loads, name, &ast::Load::name) == unit_.script.loads.end()) continue;
     if (!map.kind || map.kind->key != MapKind::Key::index) widen(map.key);
-    widen(map.value);
+    // Wider values of a devmap may hold programs, which kernels before 5.15 do not let xdp:IFACE:generic see.
+    if (!map.kind || map.kind->storage != artifact::Storage::redirect) widen(map.value);
   }
   for (auto& [name, map] : unit_.maps)
     if (!map.value) map.value = types_.integer(8, true);
