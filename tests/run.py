@@ -30,7 +30,7 @@ import runner
 GUESTS = ["5.10", "6.1", "6.12", "latest"]
 GUEST_SLOWNESS = 8
 BOOTS = 6  # of one guest, at most
-STALL = 600  # seconds without a result after which a guest is taken for dead; the slowest case may take 60 * GUEST_SLOWNESS
+STALL = 300  # seconds without a result after which a guest is taken for dead: the slowest case takes a quarter of it
 VM_DIED = (124, 125)  # vm.sh's exit status when the guest ended before the command did, or did not come up
 
 
