@@ -91,11 +91,11 @@ def kprobes_call(helper, reason):
 
 
 def object_storage(symbol, reason):
-    """Values that hang on objects. Kernels with kmalloc_nolock() take the memory from it, which has none on a CPU without 16-byte exchange (mm/slub.c)."""
+    """Values that hang on objects. Kernels with bpf_map_kmalloc_nolock() take the memory from kmalloc_nolock(), which has none on a CPU without 16-byte exchange (mm/slub.c)."""
     if missing_symbol := kernel_symbol(symbol, reason):
         return missing_symbol
     exchanges = " cx16" in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    nolock = kernel_symbol("kmalloc_nolock_noprof", "no") is None or kernel_symbol("kmalloc_nolock", "no") is None
+    nolock = kernel_symbol("bpf_map_kmalloc_nolock", "no") is None
     return "the kernel has no memory for values of objects on a CPU without 16-byte exchange" if nolock and not exchanges else None
 
 
