@@ -155,12 +155,13 @@ class Lowering {
   Value map_scalar(const ast::Expr& e);
   Value map_address(const ast::Expr& e);
   void assign_map(const ast::Expr& target, const ast::Expr& value);
-  // target = f(old); returns the old or the new value.
   void add_to_map(const ast::Expr& target, Value amount);
+  // target = f(old); returns the old or the new value.
   Value modify_map(const ast::Expr& target, const std::function<Value(Value)>& change, bool want_old);
   // What a map operation answered. Before Linux 6.4 the operations return an int, which leaves the upper half of the register undefined.
   Value map_result(Value code);
   void update(const ast::Expr& target, const MapInfo& info, Value key, Value value, uint64_t flags);
+  Value made_if_absent(const ast::Expr& target, const MapInfo& info, Value key, Value element);
   void with_element(const ast::Expr& target, const std::function<void(Value)>& use);
   Value remove(const ast::Expr& map, const ast::Expr& key);
   Value find_into(const ast::Expr& map, const ast::Expr& key, const ast::Expr& variable);

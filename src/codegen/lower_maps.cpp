@@ -152,6 +152,28 @@ Value Lowering::modify_map(const ast::Expr& target, const std::function<Value(Va
       });
 }
 
+// `element`, or where that is null, a new one of zeros. Null where none could be made, which is said then. Several CPUs may make the same element at once:
+// what each does to it afterwards is done to the one that stayed.
+Value Lowering::made_if_absent(const ast::Expr& target, const MapInfo& info, Value at, Value element) {
+  return emit.choose(emit.compare(Compare::ne, element, emit.null()), [&] { return element; }, [&] {
+    absent(target);
+    if (info.kind && info.kind->objects) {
+      update(target, info, at, emit.zeros(info.value->size), BPF_ANY);
+      return find(info, at);
+    }
+    // Only a full map is worth a message, and then the second look finds nothing.
+    Value code = map_result(emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), at, emit.zeros(info.value->size), emit.imm(BPF_NOEXIST)}));
+    int32_t site = site_of(unit.update_sites, &target);
+    if (site >= 0) {
+      constexpr int64_t exists = -17;  // -EEXIST
+      Value failed = emit.binary(Op::bit_and, emit.compare(Compare::slt, code, emit.imm(0)),
+                                 emit.compare(Compare::ne, code, emit.imm(static_cast<uint64_t>(exists))));
+      emit.branch(failed, [&] { runtime_error(site, code); }, {}, false);
+    }
+    return find(info, at);
+  });
+}
+
 // target += amount, without needing the result. 64-bit values only.
 void Lowering::add_to_map(const ast::Expr& target, Value amount) {
   const MapInfo& info = map_info(target);
@@ -163,15 +185,8 @@ void Lowering::add_to_map(const ast::Expr& target, Value amount) {
   }
   emit.scope([&] {
     Value at = key(target);
-    Value element = find(info, at);
-    emit.branch(
-        emit.compare(Compare::ne, element, emit.null()), [&] { emit.atomic_add(element, amount); },
-        [&] {
-          absent(target);
-          Value made = emit.slot(8);
-          emit.store(made, amount);
-          update(target, info, at, made, BPF_ANY);
-        });
+    Value element = made_if_absent(target, info, at, find(info, at));
+    emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { emit.atomic_add(element, amount); });
   });
 }
 
@@ -187,21 +202,7 @@ void Lowering::with_element(const ast::Expr& target, const std::function<void(Va
       emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { use(element); }, [&] { runtime_error(site_of(unit.update_sites, &target), emit.imm(static_cast<uint64_t>(no_such_index))); });
       return;
     }
-    if (where.storage == Storage::percpu_hash || where.storage == Storage::hash) {
-      Value present = emit.compare(Compare::ne, element, emit.null());
-      element = emit.choose(present, [&] { return element; }, [&] {
-        // Another CPU may make the same element meanwhile: only a full map is worth a message, and then the second look finds nothing.
-        Value code = map_result(emit.helper(BPF_FUNC_map_update_elem, {emit.map(info.index), at, emit.zeros(info.value->size), emit.imm(BPF_NOEXIST)}));
-        int32_t site = site_of(unit.update_sites, &target);
-        if (site >= 0) {
-          constexpr int64_t exists = -17;  // -EEXIST
-          Value failed = emit.binary(Op::bit_and, emit.compare(Compare::slt, code, emit.imm(0)),
-                                     emit.compare(Compare::ne, code, emit.imm(static_cast<uint64_t>(exists))));
-          emit.branch(failed, [&] { runtime_error(site, code); }, {}, false);
-        }
-        return find(info, at);
-      });
-    }
+    if (where.storage == Storage::percpu_hash || where.storage == Storage::hash) element = made_if_absent(target, info, at, element);
     emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { use(element); });
   });
 }

@@ -4,7 +4,7 @@
   packets frames INTERFACE KIND[*COUNT] ...   frames of the kinds below, as they are
   packets datagrams SOURCE ADDRESS PORT COUNT SIZE
   packets bound ADDRESS PORT [PEER PORT]      binds a socket (and connects it), prints its names as the kernel tells them
-  packets flood SOURCE ADDRESS PORT SECONDS   sends datagrams as fast as it can, or until there is a file .enough, prints how many
+  packets flood SOURCE ADDRESS PORT SECONDS   sends datagrams as fast as it can, or until there is a file .enough, prints how many the link took
   packets receive ADDRESS PORT SECONDS COUNT  prints how many datagrams and bytes came from each address; ends with the COUNT-th
   packets serve ADDRESS PORT                  answers one TCP connection with its own port, then ends
   packets ask ADDRESS PORT                    connects, prints the answer, or the error's name
@@ -96,16 +96,22 @@ def bound(address, port, *peer):
         print("connected to", *one.getpeername()[:2], flush=True)
 
 
+def dropped():
+    """Packets that this namespace's links could not take."""
+    lines = pathlib.Path("/proc/self/net/dev").read_text().splitlines()[2:]
+    return sum(int(line.split(":")[1].split()[11]) for line in lines)
+
+
 def flood(source, address, port, seconds):
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.bind((source, 0))
-    until, sent = time.monotonic() + float(seconds), 0
+    until, sent, dropped_before = time.monotonic() + float(seconds), 0, dropped()
     while time.monotonic() < until and not pathlib.Path(".enough").exists():
         for _ in range(32):
             sender.sendto(bytes(32), (address, int(port)))
         sent += 32
     time.sleep(0.2)
-    print(sent)
+    print(sent - (dropped() - dropped_before))
 
 
 def receive(address, port, seconds, count):
