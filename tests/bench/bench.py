@@ -34,7 +34,7 @@ STATS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
 STARTUP = {
     "hello world": ("begin { exit(); }", "hello"),
     "tracepoint and map": ("tracepoint:raw_syscalls:sys_enter { @[comm] = count(); exit(); }", "count"),
-    "kernel types": ("tracepoint:raw_syscalls:sys_enter { @[curtask.real_parent.comm] = count(); exit(); }", "types"),
+    "kernel types": ("begin { @[curtask.real_parent.comm] = count(); exit(); }", "types"),
 }
 EVENT = {
     "@[comm] = count()": ("tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }", "count"),

@@ -1,4 +1,4 @@
-// tracepoint:raw_syscalls:sys_enter { @[curtask.real_parent.comm] = count(); }
+// begin { @[curtask.real_parent.comm] = count(); exit(); }
 #include "common.h"
 
 struct task_struct {
@@ -13,8 +13,8 @@ struct {
   __type(value, __u64);
 } counts SEC(".maps");
 
-SEC("tp/raw_syscalls/sys_enter")
-int types(struct sys_enter_context* context) {
+SEC("raw_tp")
+int types(void* context) {
   (void)context;
   struct task_struct* task = (struct task_struct*)bpf_get_current_task();
   struct comm_key key = {};
