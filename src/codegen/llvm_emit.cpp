@@ -198,46 +198,41 @@ Value LlvmEmit::opaque(Value v) {
 
 // --- kernel types ---
 
-namespace {
-
-bool relocatable(Type structure) { return is_relocated(structure); }
-
-}  // namespace
-
 llvm::Value* LlvmEmit::core(Type structure, const Member& member, CoreKind kind) {
   return object_.core.value(ir_, structure->name, structure->is_union, kind, {member.name, member.type, member.bit_size});
 }
 
 Value LlvmEmit::field_offset(Type structure, const Member& member) {
-  if (!relocatable(structure) || member.name.empty()) return imm(member.offset, 64);
+  if (!object_.is_relocated(structure) || member.name.empty()) return imm(member.offset, 64);
   return wrap(core(structure, member, CoreKind::byte_offset));
 }
 
 Value LlvmEmit::field_fact(Type structure, const Member& member, FieldFact fact) {
-  if (!relocatable(structure) || member.name.empty()) return Emit::field_fact(structure, member, fact);
+  if (!object_.is_relocated(structure) || member.name.empty()) return Emit::field_fact(structure, member, fact);
   CoreKind kind = fact == FieldFact::size ? CoreKind::byte_size : fact == FieldFact::left_shift ? CoreKind::left_shift : CoreKind::right_shift;
   return wrap(core(structure, member, kind));
 }
 
 Value LlvmEmit::field_exists(Type structure, std::string_view member) {
   const Member* known = object_.unit.types.member(structure, member);
-  if (!relocatable(structure)) return imm(known != nullptr, 1);
+  if (!object_.is_relocated(structure)) return imm(known != nullptr, 1);
   Member wanted = known ? *known : Member{.name = std::string(member)};
   return wrap(ir_.CreateIsNotNull(core(structure, wanted, CoreKind::field_exists)));
 }
 
 Value LlvmEmit::type_size(Type structure) {
-  if (!relocatable(structure) || structure->flavour) return imm(structure->size, 64);
+  if (!object_.is_relocated(structure) || structure->flavour) return imm(structure->size, 64);
   return wrap(object_.core.value(ir_, structure->name, structure->is_union, CoreKind::type_size, {}));
 }
 
 Value LlvmEmit::has_typed_pointers() {
+  if (object_.fixed && object_.kernel_function("bpf_rdonly_cast") == 0) return imm(0, 1);
   return wrap(ir_.CreateIsNotNull(ir_.CreateAlignedLoad(ir_.getInt64Ty(), object_.param(object_.feature_param("typed_pointers")), llvm::Align(8))));
 }
 
 Value LlvmEmit::typed_pointer(Value at, Type structure) {
   Debug& debug = object_.debug;
-  llvm::Value* id = object_.core.value(ir_, structure->name, structure->is_union, CoreKind::type_id, {});
+  llvm::Value* id = object_.is_relocated(structure) ? object_.core.value(ir_, structure->name, structure->is_union, CoreKind::type_id, {}) : ir_.getInt64(structure->btf_id);
   return wrap(call_kernel("bpf_rdonly_cast", debug.pointer(nullptr), {debug.pointer(nullptr), debug.integer(4, false)}, ir_.getPtrTy(), {address(at), ir_.CreateTrunc(id, ir_.getInt32Ty())}));
 }
 
@@ -260,7 +255,7 @@ Value LlvmEmit::context_load(unsigned bits, uint32_t offset) {
 }
 
 Value LlvmEmit::context_load(unsigned bits, const BytesAccess& at) {
-  if (at.core_type.empty()) return context_load(bits, at.offset);
+  if (at.core_type.empty() || object_.fixed) return context_load(bits, at.offset);
   CoreField field{.member = at.core_member, .array_index = at.core_index};
   // The member's kind must agree with the kernel's: fields behind tracepoint headers that are relocated are integers.
   TypeNode number{.kind = Kind::integer, .size = at.size ? at.size : bits / 8};

@@ -56,16 +56,19 @@ void LlvmEmit::next_turn() {
 // A function of the kernel, called by its BTF name. Where the kernel lacks it libbpf puts an invalid call in its place, which must not be reached.
 llvm::CallInst* LlvmEmit::call_kernel(const char* name, llvm::DIType* result_type, llvm::ArrayRef<llvm::DIType*> types, llvm::Type* result,
                                       llvm::ArrayRef<llvm::Value*> args) {
-  llvm::Function* function = object_.module.getFunction(name);
-  if (!function) {
-    llvm::SmallVector<llvm::Type*, 5> arguments;
-    for (llvm::Value* arg : args) arguments.push_back(arg->getType());
-    function = llvm::Function::Create(llvm::FunctionType::get(result, arguments, false), llvm::Function::ExternalWeakLinkage, name, object_.module);
+  llvm::SmallVector<llvm::Type*, 5> arguments;
+  for (llvm::Value* arg : args) arguments.push_back(arg->getType());
+  llvm::FunctionType* shape = llvm::FunctionType::get(result, arguments, false);
+  llvm::Value* callee = object_.module.getFunction(name);
+  if (const uint32_t number = callee ? 0 : object_.kernel_function(name)) callee = llvm::ConstantExpr::getIntToPtr(ir_.getInt64(kernel_call + number), ir_.getPtrTy());
+  if (!callee) {
+    llvm::Function* function = llvm::Function::Create(shape, llvm::Function::ExternalWeakLinkage, name, object_.module);
     function->setSection(".ksyms");
     function->addFnAttr(llvm::Attribute::NoUnwind);
     object_.debug.declare(*function, result_type, types);
+    callee = function;
   }
-  llvm::CallInst* call = ir_.CreateCall(function, args);
+  llvm::CallInst* call = ir_.CreateCall(shape, callee, args);
   call->setDoesNotThrow();
   return call;
 }

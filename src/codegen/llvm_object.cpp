@@ -1,9 +1,12 @@
 #include "codegen/llvm_object.h"
 
 #include <linux/bpf.h>
+#include <linux/btf.h>
 #include <llvm/IR/Constants.h>
 
 #include <algorithm>
+
+#include "probes/btf_lookup.h"
 
 namespace awl::codegen {
 
@@ -20,6 +23,10 @@ constexpr uint32_t default_ring_bytes = 4 << 20;  // the run side sets its own s
 
 uint64_t align8(uint64_t n) { return (n + 7) / 8 * 8; }
 
+bool asks_kernel(const artifact::Meta& meta) {
+  return std::ranges::any_of(meta.params, [](const artifact::Param& p) { return p.kind == artifact::ParamKind::kernel_fact; });
+}
+
 }  // namespace
 
 struct Object::MapShape {
@@ -31,8 +38,9 @@ struct Object::MapShape {
 };
 
 Object::Object(const Unit& u, StackLimits stack_limits)
-    : unit(u), meta(u.meta), limits(stack_limits), module(u.meta.source_name, context), debug(module, *u.sources, u.meta.source_name), core(module, debug) {
-  core.questions = std::ranges::any_of(meta.params, [](const artifact::Param& p) { return p.kind == artifact::ParamKind::kernel_fact; });
+    : unit(u), meta(u.meta), limits(stack_limits), module(u.meta.source_name, context), debug(module, *u.sources, u.meta.source_name), core(module, debug),
+      fixed(u.options.runs_here && !asks_kernel(u.meta)) {
+  core.questions = asks_kernel(meta);
   // The BPF backend makes .BTF from the debug information; naming a debug format it has no writer for keeps DWARF out.
   module.addModuleFlag(llvm::Module::Warning, "CodeView", 1);
   module.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
@@ -40,6 +48,11 @@ Object::Object(const Unit& u, StackLimits stack_limits)
   for (size_t i = 0; i < meta.maps.size(); ++i) map(static_cast<int32_t>(i));
   if (!meta.sites.empty()) named_map(artifact::events_map);
   if (meta.globals_size > 0) global(0);
+}
+
+uint32_t Object::kernel_function(const std::string& name) {
+  auto types = fixed ? unit.host->kernel_btf() : Result<const btf*>(nullptr);
+  return types && *types ? find_named(*types, name, BTF_KIND_FUNC, *unit.host) : 0;
 }
 
 llvm::GlobalVariable* Object::make_global(const std::string& name, llvm::Constant* value, bool constant, const char* section, llvm::DIType* type) {

@@ -36,6 +36,10 @@ struct Object {
   llvm::Constant* param(uint32_t index);
   // The index of the parameter that says whether the kernel has a feature, added when planning made none.
   uint32_t feature_param(std::string_view name);
+  // The number in the kernel's types of one of its functions, for a call by number (see kernel_call). 0: it is to be found when the object is loaded.
+  uint32_t kernel_function(const std::string& name);
+  // Whether the members of a structure lie where the kernel says that loads the object. If not: where they lie in the kernel that runs here.
+  bool is_relocated(Type structure) const { return awl::is_relocated(structure) && (!fixed || structure->flavour); }
 
   // Everything that needs to know the programs: call once, after the last one.
   void finish();
@@ -49,6 +53,7 @@ struct Object {
   llvm::Module module;
   Debug debug;
   Core core;
+  const bool fixed;           // CompileOptions::runs_here, unless the script asks the kernel what it has
   uint32_t scratch_size = 0;  // bytes of one area, the largest that a program needs
 
  private:
@@ -76,6 +81,10 @@ struct Object {
 inline constexpr uint32_t scratch_areas = 4;
 // Bytes of an area: a per-CPU element's limit (PCPU_MIN_UNIT_SIZE, 32 KiB) less the busy word.
 inline constexpr uint32_t scratch_limit = 32768 - 8;
+
+// Marks the calls of functions of the running kernel: to this number plus the function's number in the kernel's types, until emit_object() writes them as the
+// kernel wants them (BPF_PSEUDO_KFUNC_CALL, linux/bpf.h). Far above the numbers of helpers.
+inline constexpr uint32_t kernel_call = 1u << 30;
 
 // The machinery (llvm_target.cpp).
 std::unique_ptr<llvm::TargetMachine> make_target_machine();

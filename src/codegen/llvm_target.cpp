@@ -1,7 +1,9 @@
 // LLVM's BPF target: set up once for each compilation, the passes that are run, the object file.
+#include <linux/bpf.h>
 #include <llvm/Analysis/AliasAnalysis.h>
 #include <llvm/Analysis/BasicAliasAnalysis.h>
 #include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/BinaryFormat/ELF.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
 #include <llvm/IR/InstIterator.h>
@@ -22,6 +24,8 @@
 #include <llvm/Transforms/Scalar/GVN.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
+
+#include <cstring>
 
 #include "codegen/llvm_object.h"
 
@@ -131,6 +135,30 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target) {
     if (!function.isDeclaration()) passes.run(function, functions);
 }
 
+namespace {
+
+// Turns the marked calls in all programs of an object that was just made into calls of functions of the kernel.
+void write_kernel_calls(artifact::Bytes& object) {
+  llvm::ELF::Elf64_Ehdr header;
+  std::memcpy(&header, object.data(), sizeof header);
+  for (uint16_t i = 0; i < header.e_shnum; ++i) {
+    llvm::ELF::Elf64_Shdr section;
+    std::memcpy(&section, object.data() + header.e_shoff + i * sizeof section, sizeof section);
+    if (!(section.sh_flags & llvm::ELF::SHF_EXECINSTR)) continue;
+    for (uint64_t at = section.sh_offset; at < section.sh_offset + section.sh_size; at += sizeof(bpf_insn)) {
+      bpf_insn code;
+      std::memcpy(&code, object.data() + at, sizeof code);
+      if (code.code == (BPF_LD | BPF_IMM | BPF_DW)) at += sizeof code;  // the second half holds a constant
+      if (code.code != (BPF_JMP | BPF_CALL) || code.src_reg != 0 || static_cast<uint32_t>(code.imm) < kernel_call) continue;
+      code.src_reg = BPF_PSEUDO_KFUNC_CALL;
+      code.imm -= static_cast<int32_t>(kernel_call);
+      std::memcpy(object.data() + at, &code, sizeof code);
+    }
+  }
+}
+
+}  // namespace
+
 Result<artifact::Bytes> emit_object(llvm::Module& module, llvm::TargetMachine& target, bool& stack_exceeded) {
   std::string errors;
   struct Seen {
@@ -156,7 +184,9 @@ Result<artifact::Bytes> emit_object(llvm::Module& module, llvm::TargetMachine& t
   passes.run(module);
   module.getContext().setDiagnosticHandlerCallBack(nullptr, nullptr);
   if (!errors.empty()) return fail(0, "code generation: {}", errors);
-  return artifact::Bytes(bytes.begin(), bytes.end());
+  artifact::Bytes object(bytes.begin(), bytes.end());
+  write_kernel_calls(object);
+  return object;
 }
 
 std::string print(const llvm::Module& module) {

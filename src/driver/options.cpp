@@ -202,6 +202,7 @@ void finish(Options& options) {
   compile.has_child = options.run.has_command;
   compile.testing = session.mode == RunMode::test;
   take_environment(options.run);
+  compile.runs_here = options.command == Command::run && options.artifact_file.empty() && options.run.host.btf_file.empty();
 }
 
 }  // namespace

@@ -126,6 +126,8 @@ class Host {
   // --- the kernel ---
   // BTF of vmlinux (or of --btf FILE); loaded once, owned by the host.
   virtual Result<const btf*> kernel_btf() = 0;
+  // Whether it can be loaded, which takes time.
+  virtual bool has_kernel_btf() { return kernel_btf().has_value(); }
   // Split BTF of a module.
   virtual Result<const btf*> module_btf(const std::string& module) = 0;
   // Where tracefs is mounted (mounting it is not attempted), e.g. /sys/kernel/tracing.

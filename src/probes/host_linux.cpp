@@ -96,9 +96,11 @@ std::optional<std::string> LinuxHost::environment(const std::string& name) {
 
 namespace {
 
+constexpr const char* kernel_btf_path = "/sys/kernel/btf/vmlinux";
+
 // Reading the file takes a system call for each page; since Linux 6.16 it can be mapped. Null where that is not so.
 BtfPtr map_kernel_btf() {
-  const Fd file{open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC)};
+  const Fd file{open(kernel_btf_path, O_RDONLY | O_CLOEXEC)};
   struct stat status{};
   if (!file || fstat(file.get(), &status) != 0 || status.st_size <= 0) return nullptr;
   const auto size = static_cast<size_t>(status.st_size);
@@ -137,6 +139,11 @@ Result<const btf*> LinuxHost::kernel_btf() {
     kernel_btf_error_ = Error{code, fmt::format("cannot read BTF from '{}'", file),
                               "the file must be BTF, or an ELF file with a section .BTF, such as /sys/kernel/btf/vmlinux"};
   return std::unexpected(*kernel_btf_error_);
+}
+
+bool LinuxHost::has_kernel_btf() {
+  const bool loaded = kernel_btf_ || kernel_btf_error_ || !options_.btf_file.empty();
+  return !loaded && access(kernel_btf_path, R_OK) == 0 ? true : kernel_btf().has_value();
 }
 
 Result<const btf*> LinuxHost::module_btf(const std::string& module) {

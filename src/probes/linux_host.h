@@ -35,6 +35,7 @@ class LinuxHost final : public Host {
   Result<ProgramOutput> run(const std::vector<std::string>& command, size_t limit) override;
 
   Result<const btf*> kernel_btf() override;
+  bool has_kernel_btf() override;
   Result<const btf*> module_btf(const std::string& module) override;
   std::vector<std::string> btf_modules() override;
   Result<std::string> tracefs() override;

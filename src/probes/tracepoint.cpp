@@ -166,14 +166,14 @@ Result<Context> context(const Target& target, Host& host) {
   }
   if (!text) return std::unexpected(std::move(text).error().context(fmt::format("cannot read the fields of {}", target.text())));
   const std::vector<FormatField> fields = parse_tracefs_format(*text);
-  auto loaded = host.kernel_btf();
-  const btf* types = loaded ? *loaded : nullptr;
   if (target.parts[0] == "syscalls") {
     Context made = syscall_context(fields, target.parts[1].starts_with("sys_enter_"));
-    if (!types)
+    if (!host.has_kernel_btf())
       for (ContextField& field : made.args) std::get<BytesAccess>(field.access).core_type.clear();
     return made;
   }
+  auto loaded = host.kernel_btf();
+  const btf* types = loaded ? *loaded : nullptr;
   const uint32_t record = types ? find_record(types, target.parts[1], fields, host) : 0;
   const btf_type* type = record ? btf__type_by_id(types, record) : nullptr;
   Context made{.has_args = true};

@@ -17,6 +17,7 @@ struct CompileOptions {
   bool has_pid = false;        // -p or -c was given: per-process kinds, and a pid predicate for the others
   bool has_child = false;      // -c
   bool warn_helpers = false;   // -k
+  bool runs_here = false;      // the object is for the kernel that runs here, and for no other: its layouts are numbers in the programs
   bool testing = false;        // --test: what is given the packets of tests is not attached, so its targets need not exist
   std::vector<std::string> include_dirs, include_files;
 };

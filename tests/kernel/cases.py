@@ -5,7 +5,8 @@ repeated, and a line `  | text` continues the value above it with `text`, verbat
 
   NAME          what the case shows; unique within its file
   PROG          the script, given with -e ...
-  OBJECT        ... `yes`: instead compiled by `awl build` on the machine that starts the tests, and run by awl-run here
+  OBJECT        ... `yes`: instead compiled by `awl build` on the machine that starts the tests, and run by awl-run here;
+                `too`: as well, as a second case `NAME, from an object`
   SCRIPT        ... or, without PROG: shell commands (bash), with $AWL, $AWL_RUN, $WORKLOAD and $OBJECT_DIR
   FILE          NAME on the first line, content below: a file made in the case's folder, which is the working directory
   ARGS, PARAMS  arguments before and after the script
@@ -70,8 +71,12 @@ def parse(text, file):
 
     def close():
         if fields:
-            check(Case(file, start, dict(fields)))
-            cases.append(Case(file, start, dict(fields)))
+            case = Case(file, start, dict(fields))
+            check(case)
+            if case.text("OBJECT") == "too":
+                cases.append(Case(file, start, {**fields, "NAME": [case.text("NAME") + ", from an object"], "OBJECT": ["yes"]}))
+                del case.fields["OBJECT"]
+            cases.append(case)
             fields.clear()
 
     for number, line in enumerate(text.splitlines() + [""], 1):

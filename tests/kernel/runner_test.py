@@ -51,6 +51,10 @@ class Runner(unittest.TestCase):
         self.assertEqual(run("NAME x\nPROG p\nEXPECT a\n", "#!/bin/sh\necho a; kill -SEGV $$\n"), "fail")
         self.assertEqual(run("NAME x\nPROG p\nEXPECT a\n", "#!/bin/sh\necho a; echo 'ERROR: AddressSanitizer' >&2\n"), "fail")
 
+    def test_objects(self):
+        two = cases.parse("NAME x\nPROG p\nOBJECT too\nEXPECT a\n", "test")
+        self.assertEqual([(c.id, c.text("OBJECT"), c.text("EXPECT")) for c in two], [("test/x, from an object", "yes", "a"), ("test/x", "", "a")])
+
     def test_beside(self):
         awl = "#!/bin/bash\ntrap 'echo end; exit 0' INT\necho 'Attached 1 probe' >&2\nwhile :; do sleep 0.01; done\n"
         self.assertEqual(run("NAME x\nPROG p\nWITH true\nEXPECT end\n", awl), "pass")

@@ -193,6 +193,23 @@ TEST_F(Boundary, TypedPointersAreLoadedDirectly) {
   EXPECT_LE(additions, 1u) << "comm's second word may need one";
 }
 
+// For the kernel that runs here: libbpf finds nothing to relocate, so it does not read the kernel's types; its functions are called by their numbers there.
+TEST_F(Boundary, ObjectsForThisKernelHaveNumbers) {
+  NEEDS_ROOT();
+  btf* vmlinux = script.host.vmlinux = btf__load_vmlinux_btf();
+  if (!vmlinux || btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC) < 0) GTEST_SKIP() << "the kernel has no bpf_rdonly_cast";
+  script.unit.options.runs_here = true;
+  kernel.task.btf_id = static_cast<uint32_t>(btf__find_by_name_kind(vmlinux, "task_struct", BTF_KIND_STRUCT));
+  script.program("on_enter", "raw_tp", [&](Emit& e) {
+    Member second{.name = "no_such_member", .type = &kernel.u64, .offset = 8};
+    Value task = e.typed_pointer(e.to_address(e.helper(BPF_FUNC_get_current_task, {}, Effect::pure)), &kernel.task);
+    e.store(e.global(0), e.load(e.offset(task, e.field_offset(&kernel.task, second)), 64));
+    e.store(e.global(8), e.context_load(64, BytesAccess{.offset = 8, .size = 8, .core_type = "no_such_type", .core_member = "id"}));
+  });
+  load(0);
+  EXPECT_EQ(Loaded::messages().find("loaded kernel BTF"), std::string::npos) << Loaded::messages();
+}
+
 // A tracepoint's context: relocated and plain reads become one instruction each, also when branches read different members.
 TEST_F(Boundary, TracepointContextIsRelocated) {
   NEEDS_ROOT();
