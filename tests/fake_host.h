@@ -11,6 +11,7 @@
 
 #include "probes/dwarf.h"
 #include "probes/host.h"
+#include "probes/traceable_functions.h"
 
 namespace awl {
 
@@ -29,7 +30,8 @@ class FakeHost : public Host {
   std::map<std::string, std::string> variables;       // environment
   btf* vmlinux = nullptr;                             // owned; see make_sample_btf
   std::map<std::string, btf*> modules;                // owned
-  std::vector<std::string> functions;                 // traceable
+  std::vector<std::string> functions;                 // traceable, sorted: NAME or NAME [MODULE]
+  std::vector<TraceableFunction> traceable;           // what was last given out of them
   std::map<std::string, uint64_t> symbols;
   std::map<std::string, std::vector<ElfSymbol>> elf;  // path -> functions
   std::map<std::string, std::string> binaries;        // short name -> path
@@ -98,7 +100,11 @@ class FakeHost : public Host {
     if (tracefs_path.empty()) return fail(ENOENT, "tracefs is not mounted");
     return tracefs_path;
   }
-  Result<std::span<const std::string>> traceable_functions() override { return std::span<const std::string>(functions); }
+  Result<std::span<const TraceableFunction>> traceable_functions() override {
+    traceable.clear();
+    for (const std::string& line : functions) traceable.push_back(traceable_function(line));
+    return std::span<const TraceableFunction>(traceable);
+  }
   std::vector<std::string> btf_modules() override {
     std::vector<std::string> names;
     for (const auto& [name, module] : modules) names.push_back(name);

@@ -6,6 +6,7 @@ bool glob_match(std::string_view pattern, std::string_view text) {
   size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
+      if (p + 1 == pattern.size()) return true;
       star = p++;
       mark = t;
     } else if (p < pattern.size() && pattern[p] == text[t]) {

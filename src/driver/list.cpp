@@ -25,7 +25,8 @@ void append_probe(std::string& out, const Target& target, const SessionOptions& 
     out += options.verbose ? "]}}\n" : "}}\n";
     return;
   }
-  out += target.text() + "\n";
+  target.append_text(out);
+  out += '\n';
   for (const std::string& argument : arguments) out += "    " + argument + "\n";
 }
 
@@ -55,7 +56,7 @@ int list_program(Options& options, Host& host) {
       append_probe(out, one, options.run.session, host);
     }
   }
-  fmt::print("{}", out);
+  std::fwrite(out.data(), 1, out.size(), stdout);
   return 0;
 }
 
@@ -71,16 +72,10 @@ int list(Options& options, Host& host) {
     for (const std::string& line : *lines) fmt::print("{}\n", line);
     return 0;
   }
-  Result<std::vector<Target>> found = find_probes(search, host);
-  if (!found) return ended(found.error()).error().status;
   std::string out;
-  for (const Target& target : *found) {
-    append_probe(out, target, options.run.session, host);
-    if (out.size() < 65536) continue;
-    fmt::print("{}", out);
-    out.clear();
-  }
-  fmt::print("{}", out);
+  Result<> listed = each_probe(search, host, [&](const Target& target) { append_probe(out, target, options.run.session, host); });
+  if (!listed) return ended(listed.error()).error().status;
+  std::fwrite(out.data(), 1, out.size(), stdout);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/glob.h"
+#include "base/sort_texts.h"
 
 namespace awl {
 namespace {
@@ -87,19 +88,23 @@ std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::s
   return prototype(types, skip_modifiers(types, pointer->type));
 }
 
-std::vector<std::string_view> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern) {
+std::vector<std::string_view> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern, Host& host) {
   std::vector<std::string_view> names;
+  const auto take = [&](std::string_view name) {
+    if (name.starts_with(prefix) && glob_match(pattern, name.substr(prefix.size()))) names.push_back(name.substr(prefix.size()));
+  };
+  std::vector<std::string_view>& all = host.btf_names[{types, kind}].sorted;
+  if (!all.empty()) {
+    for (const std::string_view name : all) take(name);
+    return names;
+  }
   const uint32_t end = btf__type_cnt(types);
   for (uint32_t id = first_own(types); id < end; ++id) {
     const btf_type* type = btf__type_by_id(types, id);
-    if (btf_kind(type) != kind) continue;
-    std::string_view name = text_at(types, type->name_off);
-    if (!name.starts_with(prefix)) continue;
-    name.remove_prefix(prefix.size());
-    if (glob_match(pattern, name)) names.push_back(name);
+    if (btf_kind(type) == kind) take(text_at(types, type->name_off));
   }
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  sort_texts(names, [](std::string_view name) { return name; });
+  if (prefix.empty() && pattern == "*") all = names;
   return names;
 }
 

@@ -41,8 +41,8 @@ std::optional<BtfPrototype> find_function(const btf* types, const std::string& n
 std::optional<BtfPrototype> find_function_pointer(const btf* types, const std::string& typedef_name, Host& host);
 
 // Names of all types of a kind (BTF_KIND_FUNC, BTF_KIND_TYPEDEF ...) that start with `prefix` (which is cut off) and then match `pattern`.
-// Of a split BTF only its own. Sorted, unique; the texts are the BTF's.
-std::vector<std::string_view> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern);
+// Of a split BTF only its own. Sorted, unique; the texts are the BTF's, which belongs to the host.
+std::vector<std::string_view> names_of_kind(const btf* types, uint32_t kind, std::string_view prefix, std::string_view pattern, Host& host);
 
 // "vmlinux" and the loaded modules that match `pattern`, with their BTF. Modules whose BTF cannot be read are left out.
 struct NamedBtf {

@@ -187,12 +187,12 @@ Result<std::vector<Link>> attach(const Provider::AttachRequest& request, Host& h
   return links;
 }
 
-Result<std::vector<Target>> list(const Target& pattern, Host&) {
+Result<> list(const Target& pattern, Host&, const TargetSink& sink) {
   const Row& row = row_of(pattern.provider);
   std::vector<Target> all;
   if (row.choices.empty()) all.push_back({pattern.provider, {}});
   for (const Choice& choice : row.choices) all.push_back({pattern.provider, {std::string(choice.word)}});
-  return all;
+  return list_sorted(std::move(all), sink);
 }
 
 template <size_t I>

@@ -19,13 +19,14 @@ const Provider fmod_ret_provider{
     .example = "fmod_ret:security_file_open { @[comm] = count(); }",
     .expand = Expand::program_per_match,
     .verdicts = &verdicts,
+    .kernel_functions = true,
     .parse = [](std::span<const std::string> parts, Span span,
                 Diagnostics& diagnostics) { return parse_traced_function(fmod_ret_provider, parts, span, diagnostics); },
     .match = match_traced_function,
     .context = [](const Target& target, Host& host) { return traced_function_context(target, false, host); },
     .section = [](const Target& target) { return "fmod_ret/" + target.parts.back(); },
     .attach = attach_traced_function,
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_traced_function, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return pattern.parts.size() > 2 ? Result<>() : each_traced_function(pattern, host, sink); },
     .pid_by_predicate = true,
 };
 

@@ -79,11 +79,18 @@ struct UsdtNote {
 enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
                              tai_clock, task_from_pid, socket_cookie, override_return, write_user, typed_pointers, fentry, bloom_filter, task_storage, inode_storage, socket_storage, cgroup_storage, /* grows */ };
 
-// Ids of types by name, see find_named in btf_lookup.h. The names are the BTF's own.
+// Ids of types by name, see find_named and names_of_kind in btf_lookup.h. The names are the BTF's own.
 struct BtfNames {
   unsigned questions = 0;
   bool filled = false;
   std::unordered_map<std::string_view, uint32_t> ids;
+  std::vector<std::string_view> sorted;  // of names_of_kind, once all were asked for
+};
+
+// `module` is empty for the kernel's own. The texts are the host's.
+struct TraceableFunction {
+  std::string_view name, module;
+  auto operator<=>(const TraceableFunction&) const = default;
 };
 
 struct FileStatus {
@@ -132,9 +139,11 @@ class Host {
   virtual Result<const btf*> module_btf(const std::string& module) = 0;
   // Where tracefs is mounted (mounting it is not attempted), e.g. /sys/kernel/tracing.
   virtual Result<std::string> tracefs() = 0;
-  // Functions that kprobes may be put on: "name" or "name [module]" lines of --traceable-functions or available_filter_functions,
-  // else function symbols of /proc/kallsyms less the blacklist. Loaded once.
-  virtual Result<std::span<const std::string>> traceable_functions() = 0;
+  // Functions that kprobes may be put on: those in the file of --traceable-functions or available_filter_functions, else function symbols of
+  // /proc/kallsyms; less the blacklist. Sorted, each once. Loaded once.
+  virtual Result<std::span<const TraceableFunction>> traceable_functions() = 0;
+  // They will be asked for, after other things: they may be read in the meantime.
+  virtual void expect_traceable_functions() {}
   // Names of the loaded modules that have BTF, sorted.
   virtual std::vector<std::string> btf_modules() = 0;
   virtual Result<uint64_t> kernel_symbol(const std::string& name) = 0;

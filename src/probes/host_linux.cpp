@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
-#include <set>
 
 #include "base/fd.h"
 #include "probes/linux_host.h"
@@ -43,26 +42,28 @@ std::string_view next_word(std::string_view& text) {
   return word;
 }
 
-}  // namespace
-
-Result<std::string> LinuxHost::read_file(const std::string& path, size_t limit) {
+Result<std::string> read_whole(const std::string& path, size_t limit) {
   const Fd file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return fail(errno, "cannot open '{}'", path);
   std::string text;
-  size_t have = 0;
   for (;;) {
     // Files of /proc and tracefs say 0 bytes, so their size is found by reading.
-    text.resize(std::max<size_t>(text.size(), have + std::max<size_t>(have, 4096)));
-    const ssize_t n = read(file.get(), text.data() + have, text.size() - have);
+    const size_t have = text.size(), room = std::max<size_t>(have, 4096);
+    ssize_t n = 0;
+    text.resize_and_overwrite(have + room, [&](char* bytes, size_t) {
+      n = read(file.get(), bytes + have, room);
+      return have + static_cast<size_t>(std::max<ssize_t>(n, 0));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(errno, "cannot read '{}'", path);
-    if (n == 0) break;
-    have += static_cast<size_t>(n);
-    if (have > limit) return fail(EFBIG, "'{}' is larger than {} bytes", path, limit);
+    if (n == 0) return text;
+    if (text.size() > limit) return fail(EFBIG, "'{}' is larger than {} bytes", path, limit);
   }
-  text.resize(have);
-  return text;
 }
+
+}  // namespace
+
+Result<std::string> LinuxHost::read_file(const std::string& path, size_t limit) { return read_whole(path, limit); }
 
 Result<std::vector<std::string>> LinuxHost::list_directory(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), [](DIR* d) { return closedir(d); });
@@ -176,52 +177,38 @@ Result<std::string> LinuxHost::tracefs() {
                    code ? "run as root" : "mount it: mount -t tracefs tracefs /sys/kernel/tracing");
 }
 
-Result<std::vector<std::string>> LinuxHost::load_traceable_functions() {
-  std::vector<std::string> functions;
-  const auto add = [&](std::string_view line) {
-    std::string_view rest = line;
-    const std::string_view name = next_word(rest), module = next_word(rest);
-    if (!name.empty() && !name.starts_with("__ftrace_invalid_address_"))
-      functions.push_back(module.empty() ? std::string(name) : fmt::format("{} {}", name, module));
-  };
-  std::set<std::string, std::less<>> refused;
-  if (const auto text = read_file("/sys/kernel/debug/kprobes/blacklist", 16 << 20)) {
-    each_line(*text, [&](std::string_view line) {  // 0xADDR-0xADDR<tab>name
-      next_word(line);
-      refused.emplace(next_word(line));
-    });
+namespace {
+
+constexpr size_t functions_limit = 256 << 20;  // bytes of a list of functions
+
+// `given`: the file of --traceable-functions. `tracefs` may be empty.
+Result<std::unique_ptr<const TraceableFunctions>> load_traceable_functions(const std::string& given, const std::string& tracefs) {
+  const std::string refused = read_whole("/sys/kernel/debug/kprobes/blacklist", 16 << 20).value_or("");
+  if (!given.empty()) {
+    AWL_TRY(text, read_whole(given, functions_limit));
+    return read_traceable_functions(std::move(text), FunctionList::functions, refused);
   }
-  if (!options_.traceable_functions_file.empty()) {
-    AWL_TRY(text, read_file(options_.traceable_functions_file, 256 << 20));
-    each_line(text, add);
-  } else if (const auto root = tracefs(); const auto text = root ? read_file(*root + "/available_filter_functions", 256 << 20)
-                                                                 : Result<std::string>(std::unexpected(root.error()))) {
-    each_line(*text, add);
-  } else {
-    auto symbols = read_file("/proc/kallsyms", 256 << 20);
-    if (!symbols) return std::unexpected(std::move(symbols).error().context("cannot list the kernel's functions"));
-    each_line(*symbols, [&](std::string_view line) {  // address type name [module]
-      next_word(line);
-      const std::string_view type = next_word(line);
-      const bool code = type == "t" || type == "T" || type == "w" || type == "W";
-      std::string_view rest = line;
-      const std::string_view name = next_word(rest);
-      // Padding in front of functions, and parts that the compiler moved out of them, are no functions.
-      if (code && !name.starts_with("__pfx_") && !name.starts_with("__cfi_") && name.find(".cold") == std::string_view::npos) add(line);
-    });
-  }
-  std::erase_if(functions, [&](const std::string& line) { return refused.contains(std::string_view(line).substr(0, line.find(' '))); });
-  std::ranges::sort(functions);
-  functions.erase(std::ranges::unique(functions).begin(), functions.end());
-  return functions;
+  if (!tracefs.empty())
+    if (auto text = read_whole(tracefs + "/available_filter_functions", functions_limit))
+      return read_traceable_functions(std::move(*text), FunctionList::functions, refused);
+  auto symbols = read_whole("/proc/kallsyms", functions_limit);
+  if (!symbols) return std::unexpected(std::move(symbols).error().context("cannot list the kernel's functions"));
+  return read_traceable_functions(std::move(*symbols), FunctionList::symbols, refused);
 }
 
-Result<std::span<const std::string>> LinuxHost::traceable_functions() {
+}  // namespace
+
+void LinuxHost::expect_traceable_functions() {
+  if (traceable_ || expected_traceable_.valid()) return;
+  expected_traceable_ = std::async(std::launch::async, load_traceable_functions, options_.traceable_functions_file, tracefs().value_or(""));
+}
+
+Result<std::span<const TraceableFunction>> LinuxHost::traceable_functions() {
   if (!traceable_) {
-    AWL_TRY(functions, load_traceable_functions());
-    traceable_ = std::move(functions);
+    AWL_TRY(loaded, expected_traceable_.valid() ? expected_traceable_.get() : load_traceable_functions(options_.traceable_functions_file, tracefs().value_or("")));
+    traceable_ = std::move(loaded);
   }
-  return std::span<const std::string>(*traceable_);
+  return std::span(traceable_->functions);
 }
 
 Result<uint64_t> LinuxHost::kernel_symbol(const std::string& name) {

@@ -1,6 +1,8 @@
 #include <bpf/btf.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
@@ -67,13 +69,11 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
     return matches;
   }
   AWL_TRY(all, find_btf(host, "*"));
-  std::vector<std::string> kinds;
+  std::set<std::string_view> kinds;
   for (const NamedBtf& named : all)
-    for (const std::string_view kind : names_of_kind(named.types, BTF_KIND_STRUCT, context_prefix, target.parts[0]))
-      if (find_iterator(std::string(kind), std::span(&named, 1), host)) kinds.emplace_back(kind);
-  std::ranges::sort(kinds);
-  kinds.erase(std::ranges::unique(kinds).begin(), kinds.end());
-  for (const std::string& kind : kinds) add(kind);
+    std::ranges::set_intersection(names_of_kind(named.types, BTF_KIND_STRUCT, context_prefix, target.parts[0], host),
+                                  names_of_kind(named.types, BTF_KIND_FUNC, function_prefix, target.parts[0], host), std::inserter(kinds, kinds.end()));
+  for (const std::string_view kind : kinds) add(std::string(kind));
   return matches;
 }
 
@@ -115,7 +115,7 @@ const Provider iter_provider{
     .context = context,
     .section = [](const Target& target) { return "iter/" + target.parts[0]; },
     .iterate = iterate,
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 1, match, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 1, 1, match, host, sink); },
 };
 
 }  // namespace awl

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <map>
 #include <set>
 
 #include "base/diag/probes.h"
@@ -15,18 +16,6 @@
 
 namespace awl {
 namespace {
-
-// "name" or "name module", see Host::traceable_functions.
-struct Function {
-  std::string_view name, module;
-};
-Function split_function(std::string_view line) {
-  const size_t blank = line.find(' ');
-  if (blank == std::string_view::npos) return {line, {}};
-  std::string_view module = line.substr(blank + 1);
-  if (module.starts_with('[') && module.ends_with(']')) module = module.substr(1, module.size() - 2);
-  return {line.substr(0, blank), module};
-}
 
 // Whether the kernel's types know a function: quicker to find out than reading the list of all functions.
 bool known_by_btf(const std::string& name, Host& host) {
@@ -71,32 +60,70 @@ std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, 
   return target;
 }
 
-Result<std::vector<Target>> match_kernel_function(const Target& target, Host& host) {
-  if (is_kernel_address(target)) return std::vector{target};
+namespace {
+
+// Names of functions by what is written in front of them, a module or nothing.
+using ByModule = std::map<std::string_view, std::vector<std::string_view>>;
+
+// In the order of their texts: the functions of a module stand together, where "MODULE:" stands among the names.
+void pass_functions(const Provider* provider, const ByModule& functions, const std::string& offset, const TargetSink& sink) {
+  Target one{provider, {""}};
+  const auto pass = [&](std::string_view name) {
+    one.parts.back().assign(name) += offset;
+    sink(one);
+  };
+  std::map<std::string, std::span<const std::string_view>> modules;
+  std::span<const std::string_view> plain;
+  for (const auto& [module, names] : functions) {
+    if (module.empty()) plain = names;
+    else modules.emplace(std::string(module) + ":", names);
+  }
+  const auto pass_module = [&](const auto& module) {
+    one.parts = {module.first.substr(0, module.first.size() - 1), ""};
+    for (const std::string_view name : module.second) pass(name);
+    one.parts = {""};
+  };
+  auto next = modules.begin();
+  for (const std::string_view name : plain) {
+    for (; next != modules.end() && next->first < name; ++next) pass_module(*next);
+    pass(name);
+  }
+  for (; next != modules.end(); ++next) pass_module(*next);
+}
+
+}  // namespace
+
+Result<> each_kernel_function(const Target& target, Host& host, const TargetSink& sink) {
+  const auto itself = [&] {
+    sink(target);
+    return Result<>();
+  };
+  if (is_kernel_address(target)) return itself();
   const bool has_module = target.parts.size() == 2;
   const std::string module_pattern = has_module ? target.parts[0] : "*";
   const std::string& written = target.parts.back();
   const size_t plus = std::min(written.find('+'), written.size());
   const std::string function = written.substr(0, plus), offset = written.substr(plus);
-  if (!has_module && !is_glob(function) && known_by_btf(function, host)) return std::vector{target};
+  if (!has_module && !is_glob(function) && known_by_btf(function, host)) return itself();
 
-  AWL_TRY(lines, host.traceable_functions());
-  std::vector<Target> matches;
-  for (const std::string& line : lines) {
-    const Function found = split_function(line);
+  AWL_TRY(all, host.traceable_functions());
+  // "vmlinux" stands in front of a function only if it was asked for.
+  const std::string_view own = has_module && !is_glob(module_pattern) ? std::string_view(module_pattern) : "";
+  ByModule functions;
+  for (const TraceableFunction& found : all) {
     if (!glob_match(function, found.name)) continue;
     if (has_module && !glob_match(module_pattern, found.module.empty() ? "vmlinux" : found.module)) continue;
-    Target& match = matches.emplace_back(target.provider);
-    match.parts.reserve(2);
-    if (!found.module.empty())
-      match.parts.emplace_back(found.module);
-    else if (has_module && !is_glob(module_pattern))
-      match.parts.push_back(module_pattern);
-    match.parts.emplace_back(found.name) += offset;
+    functions[found.module.empty() ? own : found.module].push_back(found.name);
   }
   // The list leaves out second names of functions (system calls have some), which the kernel accepts.
-  if (matches.empty() && !has_module && !is_glob(function) && host.kernel_symbol(function)) matches.push_back(target);
-  sort_targets(matches);
+  if (functions.empty() && !has_module && !is_glob(function) && host.kernel_symbol(function)) return itself();
+  pass_functions(target.provider, functions, offset, sink);
+  return {};
+}
+
+Result<std::vector<Target>> match_kernel_function(const Target& target, Host& host) {
+  std::vector<Target> matches;
+  AWL_CHECK(each_kernel_function(target, host, [&](const Target& match) { matches.push_back(match); }));
   return matches;
 }
 
@@ -104,10 +131,8 @@ std::optional<std::string> why_function_refused(const Target& target, Host& host
   if (is_kernel_address(target)) return std::nullopt;
   const std::string& written = target.parts.back();
   const std::string function = written.substr(0, written.find('+'));
-  const auto lines = host.traceable_functions();
-  // In the order of the lines a function stands before itself with a module.
-  const auto found = lines ? std::ranges::lower_bound(*lines, function) : std::span<const std::string>::iterator();
-  if (!lines || (found != lines->end() && split_function(*found).name == function)) return std::nullopt;
+  const auto all = host.traceable_functions();
+  if (!all || std::ranges::binary_search(*all, std::string_view(function), {}, &TraceableFunction::name)) return std::nullopt;
   return fmt::format("'{}' is not traceable: the kernel does not list it (it is inlined, or marked notrace)", function);
 }
 

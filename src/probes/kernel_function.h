@@ -8,6 +8,7 @@ std::optional<Target> parse_kernel_function(const Provider& provider, bool ret, 
                                             Diagnostics& diagnostics);
 // Functions that the kernel lets kprobes be put on; those of modules come as {module, function}.
 Result<std::vector<Target>> match_kernel_function(const Target& target, Host& host);
+Result<> each_kernel_function(const Target& target, Host& host, const TargetSink& sink);
 // Says that a function is not among those that the kernel lists as traceable; nothing if it is, or has no name. Also for fentry and its like.
 std::optional<std::string> why_function_refused(const Target& target, Host& host);
 bool is_kernel_address(const Target& target);

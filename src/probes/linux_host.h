@@ -1,11 +1,13 @@
 #pragma once
 // The real Host, in six files: host_linux.cpp (files, kernel facts), host_run.cpp (programs), host_binaries.cpp (ELF), host_processes.cpp (where binaries
 // are), host_attach.cpp, host_hooks.cpp (interfaces, cgroups).
+#include <future>
 #include <map>
 #include <memory>
 
 #include "probes/btf_lookup.h"
 #include "probes/host.h"
+#include "probes/traceable_functions.h"
 
 namespace awl {
 
@@ -39,7 +41,8 @@ class LinuxHost final : public Host {
   Result<const btf*> module_btf(const std::string& module) override;
   std::vector<std::string> btf_modules() override;
   Result<std::string> tracefs() override;
-  Result<std::span<const std::string>> traceable_functions() override;
+  Result<std::span<const TraceableFunction>> traceable_functions() override;
+  void expect_traceable_functions() override;
   Result<uint64_t> kernel_symbol(const std::string& name) override;
   Result<std::vector<BpfFunction>> bpf_functions() override;
   Result<int> bpf_program_of(uint32_t id) override;
@@ -76,7 +79,6 @@ class LinuxHost final : public Host {
   Result<std::string> cgroup_root() override;
 
  private:
-  Result<std::vector<std::string>> load_traceable_functions();
   // Puts a program on an open perf event, which is closed when this fails or the link goes.
   Result<Link> attach_to_event(int program, int event, uint64_t cookie, const std::string& what);
   // The type number of a dynamic perf unit ("kprobe", "uprobe") and its config bit for return probes.
@@ -92,7 +94,9 @@ class LinuxHost final : public Host {
   std::optional<Error> kernel_btf_error_;
   std::map<std::string, BtfPtr> module_btf_;
   std::string tracefs_;
-  std::optional<std::vector<std::string>> traceable_;
+  using Traceable = Result<std::unique_ptr<const TraceableFunctions>>;
+  std::future<Traceable> expected_traceable_;
+  std::unique_ptr<const TraceableFunctions> traceable_;
   std::optional<std::vector<std::pair<std::string, uint64_t>>> symbols_;
   std::map<uint32_t, int> bpf_programs_;  // id -> descriptor
   std::map<Feature, bool> features_;

@@ -1,7 +1,6 @@
 #include "probes/list.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 
 #include "base/glob.h"
@@ -114,33 +113,51 @@ bool is_return(const Provider& provider) {
   return provider.name == "kretprobe" || provider.name == "fexit" || provider.name == "uretprobe";
 }
 
-// Targets by the name of their kind.
-using Listed = std::map<std::string_view, std::vector<Target>>;
-
-Result<> list_item(std::string_view item, Host& host, Listed& found) {
+// One of the patterns that make a search.
+struct Pattern {
+  bool word = false;                // about the last part of probes of any kind
+  std::string kind;                 // a word has "*"
+  const Provider* named = nullptr;  // the one that `kind` names, if it is no pattern
   std::vector<std::string> parts;
+};
+
+Pattern split_pattern(std::string_view item) {
+  Pattern pattern;
   for (size_t at = 0; at <= item.size();) {
     const size_t end = std::min(item.find(':', at), item.size());
-    parts.emplace_back(item.substr(at, end - at));
+    pattern.parts.emplace_back(item.substr(at, end - at));
     at = end + 1;
   }
-  const bool word = parts.size() == 1;
-  const std::string kind = word ? "*" : parts[0];
-  const Provider* named = find_provider(kind);
-  if (!word) parts.erase(parts.begin());
-  for (const Provider* provider : providers()) {
-    if (!provider->list || (named ? provider != named : !glob_match(kind, provider->name) || is_return(*provider))) continue;
-    auto targets = provider->list(Target{provider, parts}, host);
-    if (!targets && named) return std::unexpected(std::move(targets).error());
-    if (!targets) continue;
-    // A word is about names; kinds that have none list what they have whatever is asked.
-    if (word && parts[0] != "*")
-      std::erase_if(*targets, [&](const Target& target) { return target.parts.empty() || target.parts.back().empty() || !glob_match(parts[0], target.parts.back()); });
-    std::vector<Target>& all = found[provider->name];
-    if (all.empty()) all = std::move(*targets);
-    else std::ranges::move(*targets, std::back_inserter(all));
+  pattern.word = pattern.parts.size() == 1;
+  pattern.kind = pattern.word ? "*" : pattern.parts[0];
+  pattern.named = find_provider(pattern.kind);
+  if (!pattern.word) pattern.parts.erase(pattern.parts.begin());
+  return pattern;
+}
+
+bool is_meant(const Provider& provider, const Pattern& pattern) {
+  if (!provider.list) return false;
+  return pattern.named ? &provider == pattern.named : glob_match(pattern.kind, provider.name) && !is_return(provider);
+}
+
+// What a pattern finds of a kind.
+Result<> list_kind(const Provider& provider, const Pattern& pattern, Host& host, const TargetSink& sink) {
+  const Target target{&provider, pattern.parts};
+  if (!pattern.word || pattern.parts[0] == "*") return provider.list(target, host, sink);
+  // A word is about names; kinds that have none list what they have whatever is asked.
+  return provider.list(target, host, [&](const Target& found) {
+    if (!found.parts.empty() && !found.parts.back().empty() && glob_match(pattern.parts[0], found.parts.back())) sink(found);
+  });
+}
+
+// What several patterns find of a kind, in one order, each once. A kind that cannot be listed is an error only if it is named.
+Result<> list_kind(const Provider& provider, std::span<const Pattern* const> patterns, Host& host, const TargetSink& sink) {
+  std::vector<Target> found;
+  for (const Pattern* pattern : patterns) {
+    Result<> listed = list_kind(provider, *pattern, host, patterns.size() == 1 ? sink : [&](const Target& target) { found.push_back(target); });
+    if (!listed && pattern->named) return listed;
   }
-  return {};
+  return list_sorted(std::move(found), sink);
 }
 
 }  // namespace
@@ -165,30 +182,44 @@ std::vector<std::string> describe_arguments(const Target& target, Host& host) {
   return lines;
 }
 
-Result<std::vector<Target>> find_probes(const std::string& search, Host& host) {
-  Listed found;
+Result<> each_probe(const std::string& search, Host& host, const TargetSink& sink) {
+  std::vector<Pattern> patterns;
   std::string_view rest = search.empty() ? "*" : std::string_view(search);
   while (!rest.empty()) {
     const size_t comma = std::min(rest.find(','), rest.size());
-    AWL_CHECK(list_item(rest.substr(0, comma), host, found));
+    patterns.push_back(split_pattern(rest.substr(0, comma)));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
-  std::vector<Target> sorted;
-  for (auto& [kind, targets] : found) {
-    sort_targets(targets);
-    std::ranges::move(targets, std::back_inserter(sorted));
+  std::map<std::string_view, std::pair<const Provider*, std::vector<const Pattern*>>> kinds;
+  for (const Provider* provider : providers())
+    for (const Pattern& pattern : patterns) {
+      if (!is_meant(*provider, pattern)) continue;
+      auto& [kind, meant] = kinds[provider->name];
+      kind = provider;
+      meant.push_back(&pattern);
+    }
+  // What is not about functions of the kernel is found while the list of those is read.
+  std::map<std::string_view, std::vector<Target>> others;
+  if (kinds.size() > 1 && std::ranges::any_of(kinds, [](const auto& kind) { return kind.second.first->kernel_functions; })) {
+    host.expect_traceable_functions();
+    for (const auto& [name, kind] : kinds)
+      if (std::vector<Target>& found = others[name]; !kind.first->kernel_functions)
+        AWL_CHECK(list_kind(*kind.first, kind.second, host, [&](const Target& target) { found.push_back(target); }));
   }
-  return sorted;
+  for (const auto& [name, kind] : kinds) {
+    if (others.empty() || kind.first->kernel_functions) AWL_CHECK(list_kind(*kind.first, kind.second, host, sink));
+    else std::ranges::for_each(others[name], sink);
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> list_probes(const std::string& search, bool verbose, Host& host) {
-  AWL_TRY(found, find_probes(search, host));
   std::vector<std::string> lines;
-  for (const Target& target : found) {
+  AWL_CHECK(each_probe(search, host, [&](const Target& target) {
     lines.push_back(target.text());
-    if (!verbose) continue;
+    if (!verbose) return;
     for (const std::string& line : describe_arguments(target, host)) lines.push_back("    " + line);
-  }
+  }));
   return lines;
 }
 

@@ -11,8 +11,9 @@ namespace awl {
 // The probes that a search means, sorted, each once. The search is a comma separated list of patterns:
 // PROVIDER:PARTS with `*` in any part (tracepoint:EVENT may leave out the subsystem), or a word that is matched against the last part of
 // the probes of all kinds; an empty search means all. A kind that cannot be listed (no BTF, no tracefs) is an error only if the search names it.
-Result<std::vector<Target>> find_probes(const std::string& search, Host& host);
-// The same, one a line. `verbose` adds the arguments, indented by four blanks, "TYPE NAME".
+// Goes through them; with an error there may have been some before.
+Result<> each_probe(const std::string& search, Host& host, const TargetSink& sink);
+// The same as texts. `verbose` adds the arguments, indented by four blanks, "TYPE NAME".
 Result<std::vector<std::string>> list_probes(const std::string& search, bool verbose, Host& host);
 
 // The arguments (and result) of a target as `-lv` shows them: "struct file * file", "char comm[16]". Empty where nothing is known.

@@ -34,7 +34,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
     if (find_function(types, std::string(prefix) + hook, host)) matches.push_back(target);
     return matches;
   }
-  for (const std::string_view name : names_of_kind(types, BTF_KIND_FUNC, prefix, hook)) matches.push_back({&lsm_provider, {std::string(name)}});
+  for (const std::string_view name : names_of_kind(types, BTF_KIND_FUNC, prefix, hook, host)) matches.push_back({&lsm_provider, {std::string(name)}});
   std::ranges::sort(matches, {}, &Target::parts);
   return matches;
 }
@@ -72,7 +72,7 @@ const Provider lsm_provider{
     .context = context,
     .section = [](const Target& target) { return "lsm/" + target.parts.back(); },
     .attach = attach,
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 1, match, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 1, 1, match, host, sink); },
     .pid_by_predicate = true,
 };
 

@@ -82,11 +82,11 @@ Result<std::vector<Link>> attach(const Provider::AttachRequest& request, Host& h
   return links;
 }
 
-Result<std::vector<Target>> list(const Target& pattern, Host&) {
+Result<> list(const Target& pattern, Host&, const TargetSink& sink) {
   std::vector<Target> all;
   for (const Word& family : families)
     for (const Word& hook : hooks) all.push_back({pattern.provider, {std::string(family.name), std::string(hook.name)}});
-  return all;
+  return list_sorted(std::move(all), sink);
 }
 
 }  // namespace

@@ -22,9 +22,10 @@ std::expected<FunctionOffset, std::string> split_offset(std::string_view text);
 // Brings "FN+0x10" into its normal form "FN+16", and "FN+0" into "FN"; a return probe takes no offset. Reports mistakes; false then.
 bool normalise_offset(std::string& function, bool ret, Span span, Diagnostics& diagnostics);
 
-// For Provider::list: `match`, or nothing for patterns with another number of parts.
-Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most,
-                                          Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host);
+// For Provider::list: what `match` finds, or nothing for patterns with another number of parts.
+Result<> list_by_parts(const Target& pattern, size_t least, size_t most, Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host, const TargetSink& sink);
+// For Provider::list: targets that are all there, in any order.
+Result<> list_sorted(std::vector<Target> targets, const TargetSink& sink);
 
 // For kinds whose one part is a name of the script's choice.
 std::optional<Target> parse_name(const Provider& provider, std::span<const std::string> parts, Span span, Diagnostics& diagnostics);

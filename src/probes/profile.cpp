@@ -29,7 +29,7 @@ const Provider profile_provider{
       }
       return links;
     },
-    .list = [](const Target& pattern, Host&) -> Result<std::vector<Target>> { return timer_forms(pattern); },
+    .list = [](const Target& pattern, Host&, const TargetSink& sink) { return list_sorted(timer_forms(pattern), sink); },
 };
 
 }  // namespace awl

@@ -27,7 +27,10 @@ struct Target {
   std::vector<std::string> parts;
   // The attach point in full, normalised, as the `probe` builtin and listings show it.
   std::string text() const;
+  void append_text(std::string& text) const;
 };
+// Takes targets one by one: what it is given is good during the call only.
+using TargetSink = std::function<void(const Target&)>;
 
 // How a value is taken out of the program's context.
 struct RegisterAccess { uint32_t offset; };             // 8 bytes of struct pt_regs at `offset`
@@ -153,6 +156,7 @@ struct Provider {
   bool stands_alone = false;  // a script with an attach point of this kind has no other (iter)
   const Verdicts* verdicts = nullptr;  // null: what programs return does not matter
   bool in_task = true;         // programs run for the current task: pid, comm, ... mean something
+  bool kernel_functions = false;  // targets are functions of the kernel, looked up in Host::traceable_functions
   bool takes_packets = false;  // programs can be given the packets that tests make: a run of tests does not attach them
 
   // Reads the written parts (those behind the provider's name): checks their number and form, fills in defaults, normalises.
@@ -192,8 +196,8 @@ struct Provider {
   Result<std::vector<artifact::PlaceRow>> (*places)(std::span<const Target> matches, Host& host) = nullptr;
   // Instead of attach() for Runs::as_iterator.
   Result<Iteration> (*iterate)(const AttachRequest& request, Host& host) = nullptr;
-  // All targets for `awl -l PROVIDER:PATTERN` (pattern applied by the caller to Target::text()). May be null: nothing to list.
-  Result<std::vector<Target>> (*list)(const Target& pattern, Host& host) = nullptr;
+  // The targets for `awl -l PROVIDER:PATTERN`, in the order of their texts, each once. May be null: nothing to list.
+  Result<> (*list)(const Target& pattern, Host& host, const TargetSink& sink) = nullptr;
   // Whether a target may only be used with --unsafe. May be null: never.
   bool (*needs_unsafe)(const Target& target) = nullptr;
   // The memory address that a target watches, for unwatch(). May be null: none.

@@ -28,7 +28,7 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
   std::vector<Target> matches;
   for (const NamedBtf& named : all) {
     if (is_glob(event)) {
-      for (const std::string_view name : names_of_kind(named.types, BTF_KIND_TYPEDEF, typedef_prefix, event))
+      for (const std::string_view name : names_of_kind(named.types, BTF_KIND_TYPEDEF, typedef_prefix, event, host))
         matches.push_back({&rawtracepoint_provider, {named.module, std::string(name)}});
     } else if (find_function_pointer(named.types, std::string(typedef_prefix) + event, host)) {
       matches.push_back({&rawtracepoint_provider, {named.module, event}});
@@ -97,7 +97,7 @@ const Provider rawtracepoint_provider{
     .context = context,
     .section = [](const Target& target) { return "tp_btf/" + target.parts.back(); },
     .attach = attach,
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 1, 2, match, host, sink); },
     .pid_by_predicate = true,
 };
 

@@ -46,9 +46,17 @@ const Provider* find_provider(std::string_view name) {
 }
 
 std::string Target::text() const {
-  std::string text(provider ? provider->name : "?");
-  for (const std::string& part : parts) text += ":" + part;
+  std::string text;
+  append_text(text);
   return text;
+}
+
+void Target::append_text(std::string& text) const {
+  text += provider ? provider->name : "?";
+  for (const std::string& part : parts) {
+    text += ':';
+    text += part;
+  }
 }
 
 std::expected<uint64_t, std::string> parse_unsigned(std::string_view text) {
@@ -126,10 +134,16 @@ bool normalise_offset(std::string& function, bool ret, Span span, Diagnostics& d
   return true;
 }
 
-Result<std::vector<Target>> list_by_parts(const Target& pattern, size_t least, size_t most,
-                                          Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host) {
-  if (pattern.parts.size() < least || pattern.parts.size() > most) return std::vector<Target>{};
-  return match(pattern, host);
+Result<> list_by_parts(const Target& pattern, size_t least, size_t most, Result<std::vector<Target>> (*match)(const Target&, Host&), Host& host, const TargetSink& sink) {
+  if (pattern.parts.size() < least || pattern.parts.size() > most) return {};
+  AWL_TRY(targets, match(pattern, host));
+  return list_sorted(std::move(targets), sink);
+}
+
+Result<> list_sorted(std::vector<Target> targets, const TargetSink& sink) {
+  sort_targets(targets);
+  for (const Target& target : targets) sink(target);
+  return {};
 }
 
 namespace {

@@ -21,13 +21,12 @@ std::optional<Target> parse(std::span<const std::string> parts, Span span, Diagn
   return Target{&self_provider, {parts.begin(), parts.end()}};
 }
 
-Result<std::vector<Target>> list(const Target& pattern, Host&) {
-  std::vector<Target> found;
+Result<> list(const Target& pattern, Host&, const TargetSink& sink) {
   const Target only{&self_provider, {std::string(trigger), std::string(signal_name)}};
   const bool word = pattern.parts.size() == 1 && (glob_match(pattern.parts[0], trigger) || glob_match(pattern.parts[0], signal_name));
   const bool both = pattern.parts.size() == 2 && glob_match(pattern.parts[0], trigger) && glob_match(pattern.parts[1], signal_name);
-  if (word || both) found.push_back(only);
-  return found;
+  if (word || both) sink(only);
+  return {};
 }
 
 }  // namespace

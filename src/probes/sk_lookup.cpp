@@ -76,7 +76,7 @@ const Provider sk_lookup_provider{
     .context = context,
     .section = [](const Target&) -> std::string { return "sk_lookup"; },
     .attach = attach,
-    .list = [](const Target& pattern, Host&) -> Result<std::vector<Target>> { return std::vector<Target>{{pattern.provider, {}}}; },
+    .list = [](const Target& pattern, Host&, const TargetSink& sink) { return list_sorted({{pattern.provider, {}}}, sink); },
 };
 
 }  // namespace awl

@@ -41,7 +41,7 @@ const Provider socket_filter_provider{
     .context = context,
     .section = [](const Target&) -> std::string { return "socket"; },
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_interfaces(request, hook, host); },
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 1, match_interfaces, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 1, 1, match_interfaces, host, sink); },
 };
 
 }  // namespace awl

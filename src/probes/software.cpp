@@ -43,7 +43,7 @@ const Provider software_provider{
     .context = [](const Target&, Host&) -> Result<Context> { return Context{}; },
     .section = [](const Target&) -> std::string { return "perf_event"; },
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_counter(request, counters, host); },
-    .list = [](const Target& pattern, Host&) -> Result<std::vector<Target>> { return list_counters(pattern, counters); },
+    .list = [](const Target& pattern, Host&, const TargetSink& sink) { return list_sorted(list_counters(pattern, counters), sink); },
 };
 
 }  // namespace awl

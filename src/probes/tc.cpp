@@ -76,7 +76,7 @@ const Provider tc_provider{
     .context = context,
     .section = [](const Target&) -> std::string { return "tc"; },
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_interfaces(request, hook, host); },
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 2, 2, match, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 2, 2, match, host, sink); },
 };
 
 }  // namespace awl

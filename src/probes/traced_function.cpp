@@ -3,7 +3,7 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
-#include <unordered_set>
+#include <map>
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view bpf_part = "bpf";
 bool is_of_program(const Target& target) { return target.parts.size() >= 2 && target.parts[0] == bpf_part; }
 
-Result<std::vector<Target>> match_program_function(const Target& target, Host& host) {
+Result<> each_program_function(const Target& target, Host& host, const TargetSink& sink) {
   const std::string& function = target.parts.back();
   const std::string id = target.parts.size() == 3 ? target.parts[1] : "*";
   std::vector<Target> matches;
@@ -28,7 +28,21 @@ Result<std::vector<Target>> match_program_function(const Target& target, Host& h
     std::string number = std::to_string(found.program);
     if (glob_match(id, number) && glob_match(function, found.name)) matches.push_back({target.provider, {std::string(bpf_part), std::move(number), found.name}});
   }
-  return matches;
+  return list_sorted(std::move(matches), sink);
+}
+
+// A function that is written out. The kernel's own function of that name hides those of modules, as for the loader of programs.
+Result<> each_named_function(const Target& target, Host& host, const TargetSink& sink) {
+  const std::string& function = target.parts.back();
+  std::vector<Target> matches;
+  AWL_TRY(all, find_btf(host, target.parts.size() == 2 ? target.parts[0] : "vmlinux"));
+  if (target.parts.size() == 1 && !find_function(all[0].types, function, host)) {
+    AWL_TRY(modules, find_btf(host, "*"));
+    all = std::move(modules);
+  }
+  for (const NamedBtf& named : all)
+    if (find_function(named.types, function, host)) matches.push_back({target.provider, {named.module, function}});
+  return list_sorted(std::move(matches), sink);
 }
 
 }  // namespace
@@ -52,30 +66,31 @@ std::optional<Target> parse_traced_function(const Provider& provider, std::span<
   return Target{&provider, {parts.begin(), parts.end()}};
 }
 
-Result<std::vector<Target>> match_traced_function(const Target& target, Host& host) {
-  if (is_of_program(target)) return match_program_function(target, host);
-  if (target.parts.size() > 2) return std::vector<Target>{};
+Result<> each_traced_function(const Target& target, Host& host, const TargetSink& sink) {
+  if (is_of_program(target)) return each_program_function(target, host, sink);
+  if (target.parts.size() > 2) return {};
   const std::string& function = target.parts.back();
-  std::vector<Target> matches;
-  if (!is_glob(function)) {
-    // The kernel's own function of that name hides those of modules, as for the loader of programs.
-    AWL_TRY(all, find_btf(host, target.parts.size() == 2 ? target.parts[0] : "vmlinux"));
-    if (target.parts.size() == 1 && !find_function(all[0].types, function, host)) {
-      AWL_TRY(modules, find_btf(host, "*"));
-      all = std::move(modules);
+  if (!is_glob(function)) return each_named_function(target, host, sink);
+  AWL_TRY(all, find_btf(host, target.parts.size() == 2 ? target.parts[0] : "*"));
+  std::map<std::string, std::vector<std::string_view>> known;  // by "MODULE:", as texts of targets are ordered
+  for (const NamedBtf& named : all) known.emplace(named.module + ":", names_of_kind(named.types, BTF_KIND_FUNC, "", function, host));
+  AWL_TRY(traceable, host.traceable_functions());  // last: they may still be being read
+  for (const auto& [module, names] : known) {
+    Target one{target.provider, {module.substr(0, module.size() - 1), ""}};
+    auto at = traceable.begin();  // both lists are sorted by name
+    for (const std::string_view name : names) {
+      while (at != traceable.end() && at->name < name) ++at;
+      if (at == traceable.end() || at->name != name) continue;
+      one.parts[1] = name;
+      sink(one);
     }
-    for (const NamedBtf& named : all)
-      if (find_function(named.types, function, host)) matches.push_back({target.provider, {named.module, function}});
-  } else {
-    AWL_TRY(all, find_btf(host, target.parts.size() == 2 ? target.parts[0] : "*"));
-    AWL_TRY(lines, host.traceable_functions());
-    std::unordered_set<std::string_view> traceable(lines.size());
-    for (const std::string& line : lines) traceable.insert(std::string_view(line).substr(0, line.find(' ')));
-    for (const NamedBtf& named : all)
-      for (const std::string_view name : names_of_kind(named.types, BTF_KIND_FUNC, "", function))
-        if (traceable.contains(name)) matches.push_back({target.provider, {named.module, std::string(name)}});
   }
-  sort_targets(matches);
+  return {};
+}
+
+Result<std::vector<Target>> match_traced_function(const Target& target, Host& host) {
+  std::vector<Target> matches;
+  AWL_CHECK(each_traced_function(target, host, [&](const Target& match) { matches.push_back(match); }));
   return matches;
 }
 

@@ -8,6 +8,7 @@ std::optional<Target> parse_traced_function(const Provider& provider, std::span<
                                             Diagnostics& diagnostics);
 // {module, function}, module "vmlinux" for the kernel itself. With wildcards only functions that the kernel lists as traceable.
 Result<std::vector<Target>> match_traced_function(const Target& target, Host& host);
+Result<> each_traced_function(const Target& target, Host& host, const TargetSink& sink);
 std::optional<std::string> why_traced_function_refused(const Target& target, Host& host);
 Result<Context> traced_function_context(const Target& target, bool exit, Host& host);
 // "fentry/FUNCTION"; for functions of BPF programs the kind alone: prepare_traced_function says which one.

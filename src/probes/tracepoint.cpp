@@ -70,10 +70,10 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
 }
 
 // A pattern may leave out the subsystem.
-Result<std::vector<Target>> list(const Target& pattern, Host& host) {
-  if (pattern.parts.size() == 2) return match(pattern, host);
-  if (pattern.parts.size() != 1) return std::vector<Target>{};
-  return match(Target{&tracepoint_provider, {"*", pattern.parts[0]}}, host);
+Result<> list(const Target& pattern, Host& host, const TargetSink& sink) {
+  Target full = pattern;
+  if (full.parts.size() == 1) full.parts.insert(full.parts.begin(), "*");
+  return list_by_parts(full, 2, 2, match, host, sink);
 }
 
 // The BTF member that holds a field, if `type` is the record of an event: same name at the same place.

@@ -77,7 +77,7 @@ std::vector<uint32_t> records_of(const btf* types, const std::string& event, Hos
   const auto wanted = find_function_pointer(types, std::string(event_typedef) + event, host);
   if (!wanted) return {};
   std::vector<EventClass> classes;
-  for (const std::string_view name : names_of_kind(types, BTF_KIND_STRUCT, record_prefix, "*")) {
+  for (const std::string_view name : names_of_kind(types, BTF_KIND_STRUCT, record_prefix, "*", host)) {
     auto prototype = first_function(types, class_functions, name, host);
     if (prototype && same_parameters(*prototype, *wanted, &BtfParameter::type)) classes.push_back({std::string(name), std::move(*prototype)});
   }

@@ -23,7 +23,7 @@ const Provider uretprobe_provider{
     .section = [](const Target&) -> std::string { return "uretprobe"; },
     .prepare = prepare_user_functions,
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_user_functions(request, true, host); },
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 2, 2, match_user_function, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 2, 2, match_user_function, host, sink); },
     .usable = [](Host& host) { return host.file_status("/sys/bus/event_source/devices/uprobe").exists; },
 };
 

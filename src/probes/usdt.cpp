@@ -186,7 +186,7 @@ const Provider usdt_provider{
       AWL_TRY(found, find_sites(matches, host));
       return std::move(found.rows);
     },
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 2, 3, match_usdt, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 2, 3, match_usdt, host, sink); },
 };
 
 }  // namespace awl

@@ -59,7 +59,7 @@ const Provider xdp_provider{
     .context = context,
     .section = [](const Target&) -> std::string { return "xdp"; },
     .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_interfaces(request, hook, host); },
-    .list = [](const Target& pattern, Host& host) { return list_by_parts(pattern, 1, 2, match_interfaces, host); },
+    .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return list_by_parts(pattern, 1, 2, match_interfaces, host, sink); },
 };
 
 }  // namespace awl

@@ -74,8 +74,8 @@ TEST(ProgramFunctions, Match) {
       for (const Target& target : *found) text += target.text() + " ";
     return text;
   };
-  EXPECT_EQ(names({"bpf", "one"}), "fentry:bpf:7:one fentry:bpf:12:one ");
-  EXPECT_EQ(names({"bpf", "7", "*"}), "fentry:bpf:7:one fentry:bpf:7:helper ");
+  EXPECT_EQ(names({"bpf", "one"}), "fentry:bpf:12:one fentry:bpf:7:one ");
+  EXPECT_EQ(names({"bpf", "7", "*"}), "fentry:bpf:7:helper fentry:bpf:7:one ");
   EXPECT_EQ(names({"bpf", "*", "h*"}), "fentry:bpf:7:helper ");
   EXPECT_EQ(names({"bpf", "8", "*"}), "");
   EXPECT_EQ(fentry.section({&fentry, {"bpf", "7", "one"}}), "fentry");
