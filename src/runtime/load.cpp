@@ -10,13 +10,12 @@
 #include <bit>
 #include <cstdarg>
 #include <cstring>
-#include <map>
-#include <regex>
 
 #include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/params.h"
 #include "runtime/pins.h"
+#include "runtime/select.h"
 
 namespace awl {
 namespace {
@@ -139,67 +138,6 @@ void size_maps(const Loaded& loaded, const Meta& meta) {
   }
 }
 
-// A target as it is on this run: positional parameters filled in, checked again by its provider.
-Result<Target> run_target(const LoadedProgram& program, const SessionOptions& options) {
-  Target target{.provider = program.provider, .parts = program.row->target};
-  bool changed = false;
-  for (std::string& part : target.parts) {
-    AWL_TRY(text, substitute_parameters(part, options));
-    changed |= text != part;
-    part = std::move(text);
-  }
-  if (!changed || !program.provider->parse) return target;
-  Sources sources;
-  Diagnostics diagnostics(sources);
-  std::optional<Target> parsed = program.provider->parse(target.parts, {}, diagnostics);
-  if (parsed) return std::move(*parsed);
-  std::string why = diagnostics.all().empty() ? "not a valid target" : diagnostics.all().front().text;
-  return fail(0, "{}: {}", program.row->place, why);
-}
-
-// Looks up what a program's target means here. No match: an error, or a warning and no program, as missing_probes says.
-Result<bool> find_matches(LoadedProgram& program, Host& host, const SessionOptions& options, std::string_view missing, Messages& messages) {
-  if (run_by_session(program.provider->runs)) return true;
-  AWL_TRY(target, run_target(program, options));
-  if (program.provider->needs_unsafe && program.provider->needs_unsafe(target) && !options.unsafe)
-    return fail_text(0, fmt::format("{} is an unsafe probe", target.text()), "allow it with --unsafe");
-  if (options.mode == RunMode::test && program.provider->takes_packets) {
-    program.matches = {target};
-    return true;
-  }
-  if (program.provider->match) {
-    Result<std::vector<Target>> matches = program.provider->match(target, host);
-    if (!matches) return std::unexpected(std::move(matches.error()).context(target.text()));
-    program.matches = std::move(*matches);
-  } else {
-    program.matches = {target};
-  }
-  for (const std::vector<std::string>& parts : program.row->also) {
-    AWL_TRY(more, program.provider->match({program.provider, parts}, host));
-    std::ranges::move(more, std::back_inserter(program.matches));
-  }
-  if (!program.matches.empty()) return true;
-  std::string text = target.text(), kind(program.provider->name);
-  std::string what = text.starts_with(kind + ":") ? kind + " " + text.substr(kind.size() + 1) : text;
-  if (missing == "error")
-    return fail_text(0, fmt::format("No matches for {}.", what), "If this is expected, set the 'missing_probes' config variable to 'warn'.");
-  if (missing == "warn") messages.warning(fmt::format("No matches for {}. Skipping.", what));
-  return false;
-}
-
-Result<> check_limits(const std::vector<LoadedProgram>& programs, const Meta& meta) {
-  size_t probes = 0;
-  for (const LoadedProgram& program : programs) probes += std::max<size_t>(program.matches.size(), 1);
-  uint64_t max_probes = number_setting(meta, "max_probes", 1024), max_programs = number_setting(meta, "max_bpf_progs", 1024);
-  if (probes > max_probes)
-    return fail_text(0, fmt::format("Can't attach to {} probes because it exceeds the current limit of {} probes.", probes, max_probes),
-                     "raise it with the config max_probes or the environment variable BPFTRACE_MAX_PROBES; many probes slow the system down");
-  if (programs.size() > max_programs)
-    return fail_text(0, fmt::format("Can't load {} BPF programs because it exceeds the current limit of {} programs.", programs.size(), max_programs),
-                     "raise it with the config max_bpf_progs or the environment variable BPFTRACE_MAX_BPF_PROGS");
-  return {};
-}
-
 // What the script's constructs need of the kernel.
 Result<> check_needs(const Meta& meta, Host& host) {
   for (const artifact::Need& need : meta.needs) {
@@ -243,17 +181,22 @@ Result<> fill_places(const Loaded& loaded) {
   return {};
 }
 
-Result<> prepare_programs(Loaded& loaded, Host& host) {
-  bool exchanges_known = false, has_exchange = true;
+// Where the kernel has no atomic exchange, see artifact::scratch_map.
+Result<> adapt_exchanges(const LoadedProgram& program, Host& host) {
+  const bpf_insn* code = bpf_program__insns(program.program);
+  std::vector<bpf_insn> patched(code, code + bpf_program__insn_cnt(program.program));
+  if (!replace_exchanges(patched) || host.has_feature(Feature::atomic_fetch)) return {};
+  if (bpf_program__set_insns(program.program, patched.data(), patched.size()) == 0) return {};
+  return fail(0, "cannot adapt the program {} to a kernel without atomic exchange", program.row->elf_name);
+}
+
+// `refused`: the program that failed.
+Result<> prepare_programs(Loaded& loaded, Host& host, const LoadedProgram*& refused) {
   for (LoadedProgram& program : loaded.programs) {
+    refused = &program;
     if (program.provider->prepare && !program.matches.empty()) AWL_CHECK(program.provider->prepare(program.program, program.matches, host));
-    const bpf_insn* code = bpf_program__insns(program.program);
-    std::vector<bpf_insn> patched(code, code + bpf_program__insn_cnt(program.program));
-    if (!replace_exchanges(patched)) continue;
-    if (!exchanges_known) has_exchange = host.has_feature(Feature::atomic_fetch);
-    exchanges_known = true;
-    if (!has_exchange && bpf_program__set_insns(program.program, patched.data(), patched.size()) != 0)
-      return fail(0, "cannot adapt the program {} to a kernel without atomic exchange", program.row->elf_name);
+    refused = nullptr;
+    AWL_CHECK(adapt_exchanges(program, host));
   }
   return {};
 }
@@ -275,19 +218,29 @@ std::string permission_hint() {
   return fmt::format("BPF tracing needs the capabilities CAP_BPF and CAP_PERFMON; missing here: {}. Run it with sudo.", missing);
 }
 
+// The program that libbpf has complained about last, if it was about one: "prog 'NAME': ...". After a failure no program has a descriptor to tell.
+const LoadedProgram* blamed_program(const Loaded& loaded, std::string_view said) {
+  constexpr std::string_view before = "prog '";
+  const size_t at = said.rfind(before);
+  if (at == said.npos) return nullptr;
+  said.remove_prefix(at + before.size());
+  const auto found = std::ranges::find(loaded.programs, said.substr(0, said.find('\'')), [](const LoadedProgram& program) { return std::string_view(program.row->elf_name); });
+  return found == loaded.programs.end() ? nullptr : &*found;
+}
+
 // Why bpf_object__load failed: permission, the verifier's refusal of a program, or what libbpf said last.
-std::unexpected<Error> load_failure(int code, const Loaded& loaded, std::string_view verifier_log, const LibbpfLog& log, Host& host, bool verbose) {
+std::unexpected<Error> load_failure(int code, const LoadedProgram* refused, std::string_view verifier_log, const LibbpfLog& log, Host& host, bool verbose) {
   // A refused program has a log; without privilege the kernel says no before it looks at any.
   if (code == EPERM && verifier_log.empty()) return fail_text(code, "the kernel refused to create BPF maps or programs", permission_hint());
-  for (const LoadedProgram& program : loaded.programs) {
-    if (bpf_program__fd(program.program) >= 0 || verifier_log.empty()) continue;
+  if (refused && !verifier_log.empty()) {
+    const artifact::Program& row = *refused->row;
     if (std::optional<Error> missing = explain_missing_field(verifier_log)) {
-      if (!program.row->place.empty()) missing->message = fmt::format("{}: {}", program.row->place, missing->message);
+      if (!row.place.empty()) missing->message = fmt::format("{}: {}", row.place, missing->message);
       return std::unexpected(std::move(*missing));
     }
-    std::string text = fmt::format("Error loading BPF program for {}. Error code: {} ({}).", program.row->elf_name, -code, strerror(code));
-    if (!program.row->place.empty()) text += fmt::format("\n  probe: {} ({})", program.row->probe, program.row->place);
-    if (std::optional<std::string> why = why_refused(program, host)) return fail_text(0, text + "\n  reason: " + *why);
+    std::string text = fmt::format("Error loading BPF program for {}. Error code: {} ({}).", row.elf_name, -code, strerror(code));
+    if (!row.place.empty()) text += fmt::format("\n  probe: {} ({})", row.probe, row.place);
+    if (std::optional<std::string> why = why_refused(*refused, host)) return fail_text(0, text + "\n  reason: " + *why);
     text += fmt::format("\n  the kernel's verifier says: {}", explain_verifier_log(verifier_log));
     if (verbose) text += fmt::format("\n{}", verifier_log);
     std::string hint = verbose ? "this is a defect of awl: please report it with the script and the log above"
@@ -314,93 +267,6 @@ Result<> copy_for_matches(LoadedProgram& program, std::string_view license) {
   return {};
 }
 
-// Alternatives: which of a group's programs are used is decided when the first match is found.
-struct Choice {
-  bool found = false;
-  uint32_t rank = 0;
-  std::string tried;
-};
-
-// Whether a program of alternatives is the one to use: the first that exists.
-bool take_alternative(LoadedProgram& program, Choice& choice, Host& host, const SessionOptions& options, Messages& messages) {
-  const uint32_t rank = program.row->rank;
-  if (choice.found && choice.rank != rank) return false;
-  Result<bool> exists = find_matches(program, host, options, "ignore", messages);
-  if (exists && *exists && program.provider->usable && !program.provider->usable(host)) exists = false;
-  if (!exists || !*exists) {
-    choice.tried += (choice.tried.empty() ? "" : ", ") + program.row->probe;
-    return false;
-  }
-  choice.found = true;
-  choice.rank = rank;
-  return true;
-}
-
-// Whether this run uses programs of a kind; `test` and `bench` probes are for their own runs.
-bool wanted(Runs runs, RunMode mode) {
-  if (runs == Runs::as_test) return mode == RunMode::test;
-  if (runs == Runs::as_benchmark) return mode == RunMode::bench;
-  return true;
-}
-
-// --probe-filter: leaves the matches whose names the expression is found in. False: none.
-bool filter_matches(LoadedProgram& program, const std::optional<std::regex>& filter) {
-  const Runs runs = program.provider->runs;
-  if (!filter || runs == Runs::at_start || runs == Runs::at_end) return true;
-  if (run_by_session(runs)) return std::regex_search(program.row->probe, *filter);
-  std::erase_if(program.matches, [&](const Target& match) { return !std::regex_search(match.text(), *filter); });
-  return !program.matches.empty();
-}
-
-Result<std::optional<std::regex>> read_filter(const std::string& text) {
-  if (text.empty()) return std::optional<std::regex>();
-  try {
-    return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
-  } catch (const std::regex_error& error) {
-    return fail_text(0, fmt::format("'{}' is not a regular expression: {}", text, error.what()), "give --probe-filter an expression such as '^tracepoint:sched:'");
-  }
-}
-
-Result<> select_programs(Loaded& loaded, const Meta& meta, Host& host, const SessionOptions& options, Messages& messages) {
-  std::string_view missing = setting(meta, "missing_probes", "error");
-  AWL_TRY(filter, read_filter(options.probe_filter));
-  std::map<uint32_t, Choice> choices;
-  for (size_t i = 0; i < meta.programs.size(); ++i) {
-    const artifact::Program& row = meta.programs[i];
-    LoadedProgram program{.index = i, .row = &row, .provider = find_provider(row.provider)};
-    if (!program.provider) return fail(0, "the object needs the probe kind '{}', which this awl does not know", row.provider);
-    program.program = bpf_object__find_program_by_name(loaded.object.get(), row.elf_name.c_str());
-    if (!program.program) return fail(0, "damaged object: it has no program '{}'", row.elf_name);
-    if (!wanted(program.provider->runs, options.mode) || (row.group && !take_alternative(program, choices[row.group], host, options, messages))) {
-      bpf_program__set_autoload(program.program, false);
-      continue;
-    }
-    bool exists = row.group != 0;
-    if (!exists) {
-      AWL_TRY(found, find_matches(program, host, options, missing, messages));
-      exists = found;
-    }
-    if (exists && !filter_matches(program, filter)) {
-      bpf_program__set_autoload(program.program, false);
-      continue;
-    }
-    if (exists) {
-      loaded.programs.push_back(std::move(program));
-      continue;
-    }
-    bpf_program__set_autoload(program.program, false);
-    if (missing == "warn" && options.probe_filter.empty())
-      messages.warning("Probe has no valid attach points. It is being removed which may cause issues with program behavior.");
-  }
-  for (const auto& [group, choice] : choices) {
-    if (choice.found) continue;
-    if (missing == "error")
-      return fail_text(0, fmt::format("None of these attach points exists: {}", choice.tried), "If this is expected, set the 'missing_probes' config variable to 'warn'.");
-    if (missing == "warn") messages.warning(fmt::format("None of these attach points exists: {}. Skipping.", choice.tried));
-  }
-  return {};
-}
-
 Result<> open_object(Loaded& loaded, const artifact::Artifact& artifact, const SessionOptions& options, std::span<char> verifier_log) {
   LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "awl", .btf_custom_path = options.btf_file.empty() ? nullptr : options.btf_file.c_str(),
               .kernel_log_buf = verifier_log.data(), .kernel_log_size = verifier_log.size());
@@ -408,6 +274,45 @@ Result<> open_object(Loaded& loaded, const artifact::Artifact& artifact, const S
   loaded.object.reset(bpf_object__open_mem(artifact.object.data(), artifact.object.size(), &open_options));
   if (!loaded.object) return fail(errno, "libbpf cannot open the object");
   return {};
+}
+
+// The programs of the object that are used, and no others.
+Result<> bind_programs(Loaded& loaded) {
+  bpf_object* object = loaded.object.get();
+  bpf_program* unused = nullptr;
+  bpf_object__for_each_program(unused, object) bpf_program__set_autoload(unused, false);
+  for (LoadedProgram& program : loaded.programs) {
+    program.program = bpf_object__find_program_by_name(object, program.row->elf_name.c_str());
+    if (!program.program) return fail(0, "damaged object: it has no program '{}'", program.row->elf_name);
+    bpf_program__set_autoload(program.program, true);
+  }
+  return {};
+}
+
+// Opens and loads the object with loaded.programs. `refused`: the program because of which it failed, if it was one.
+Result<> load_object(Loaded& loaded, const artifact::Artifact& artifact, Host& host, const SessionOptions& options, const LoadedProgram*& refused) {
+  const Meta& meta = artifact.meta;
+  LibbpfLog log{.show = options.debug_libbpf, .file = options.messages};
+  LibbpfLogScope scope(log);
+  // Pages of the log that the kernel does not write stay untouched.
+  size_t log_size = std::clamp<uint64_t>(number_setting(meta, "log_size", 1000000), 4096, 64u << 20);
+  std::unique_ptr<char[]> log_buffer(new char[log_size]);
+  log_buffer[0] = '\0';
+  AWL_CHECK(open_object(loaded, artifact, options, {log_buffer.get(), log_size}));
+  AWL_CHECK(bind_programs(loaded));
+  AWL_CHECK(find_maps(loaded, meta));
+  size_maps(loaded, meta);
+  AWL_CHECK(use_pinned_maps(loaded.object.get(), loaded.maps, meta));
+  AWL_CHECK(plan_places(loaded, host));
+  AWL_CHECK(prepare_programs(loaded, host, refused));
+  if (!meta.params.empty()) AWL_CHECK(fill_params(meta, options, host, params_bytes(loaded.object.get())));
+  int failed = bpf_object__load(loaded.object.get());
+  log_buffer[log_size - 1] = '\0';
+  std::string_view verifier_log(log_buffer.get());
+  if (options.debug_verifier && !verifier_log.empty()) fmt::print(options.messages, "{}\n", verifier_log);
+  if (!failed) return {};
+  refused = blamed_program(loaded, log.text);
+  return load_failure(-failed, refused, verifier_log, log, host, options.verbose);
 }
 
 }  // namespace
@@ -419,39 +324,28 @@ SharedMemory::~SharedMemory() {
 Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const SessionOptions& options, Messages& messages, bool& nothing) {
   const Meta& meta = artifact.meta;
   nothing = false;
-  LibbpfLog log{.show = options.debug_libbpf, .file = options.messages};
-  LibbpfLogScope scope(log);
-  // Pages of the log that the kernel does not write stay untouched.
-  size_t log_size = std::clamp<uint64_t>(number_setting(meta, "log_size", 1000000), 4096, 64u << 20);
-  std::unique_ptr<char[]> log_buffer(new char[log_size]);
-  log_buffer[0] = '\0';
   Loaded loaded;
-  AWL_CHECK(open_object(loaded, artifact, options, {log_buffer.get(), log_size}));
-  AWL_CHECK(select_programs(loaded, meta, host, options, messages));
-  if (loaded.programs.empty()) {
+  AWL_TRY(programs, select_programs(meta, host, options, messages));
+  if (programs.empty()) {
     for (const auto& [kind, option] : {std::pair(Runs::as_test, "--test to run test"), std::pair(Runs::as_benchmark, "--bench to run benchmark")})
       for (const artifact::Program& row : meta.programs)
         if (find_provider(row.provider)->runs == kind) return fail_text(0, fmt::format("No probes attached; use {} probes.", option));
     nothing = true;
     return fail_text(0, "No probes to attach");
   }
-  if (Result<> limits = check_limits(loaded.programs, meta); !limits) {
+  if (Result<> limits = check_limits(programs, meta); !limits) {
     nothing = true;
     return std::unexpected(std::move(limits.error()));
   }
   AWL_CHECK(check_needs(meta, host));
-  AWL_CHECK(find_maps(loaded, meta));
-  size_maps(loaded, meta);
-  AWL_CHECK(use_pinned_maps(loaded.object.get(), loaded.maps, meta));
-  AWL_CHECK(plan_places(loaded, host));
-  AWL_CHECK(prepare_programs(loaded, host));
-  if (!meta.params.empty())
-    AWL_CHECK(fill_params(meta, options, host, params_bytes(loaded.object.get())));
-  int failed = bpf_object__load(loaded.object.get());
-  log_buffer[log_size - 1] = '\0';
-  std::string_view verifier_log(log_buffer.get());
-  if (options.debug_verifier && !verifier_log.empty()) fmt::print(options.messages, "{}\n", verifier_log);
-  if (failed) return load_failure(-failed, loaded, verifier_log, log, host, options.verbose);
+  for (;;) {
+    loaded = Loaded{.programs = std::move(programs)};
+    const LoadedProgram* refused = nullptr;
+    Result<> done = load_object(loaded, artifact, host, options, refused);
+    if (done) break;
+    if (!refused || !drop_alternative(loaded.programs, *refused, done.error().text(), options, messages)) return std::unexpected(std::move(done.error()));
+    programs = std::move(loaded.programs);
+  }
   for (LoadedProgram& program : loaded.programs)
     if ((program.row->per_target || program.row->uses_places) && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
       AWL_CHECK(copy_for_matches(program, setting(meta, "license", "GPL")));

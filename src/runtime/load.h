@@ -51,7 +51,7 @@ struct ObjectCloser {
 
 struct Loaded {
   std::unique_ptr<bpf_object, ObjectCloser> object;
-  std::vector<LoadedProgram> programs;  // without those whose target does not exist here
+  std::vector<LoadedProgram> programs;  // see select_programs; without alternatives that the kernel refused to load
   std::vector<bpf_map*> maps;           // in the order of Meta::maps; null for Storage::global. A pinned map has the name of whoever made it.
   SharedMemory bss;
   std::span<uint8_t> globals;           // awl_globals in it

@@ -24,6 +24,7 @@
 #include "runtime/own_probes.h"
 #include "runtime/own_signal.h"
 #include "runtime/packets.h"
+#include "runtime/select.h"
 #include "runtime/symbols.h"
 
 namespace awl {
@@ -101,7 +102,14 @@ class LiveSession : public Session {
   Result<> run_programs(Runs which);
   Result<> run_own_probes();
   Result<> iterate(LoadedProgram& program);
+  // How far attaching has got.
+  struct Progress {
+    size_t links = 0, exchangeable = 0, attached = 0;
+  };
   Result<> attach_all();
+  Result<> attach_program(LoadedProgram& program);
+  void take_back(const LoadedProgram& program, const Progress& before);
+  void leave_spare_out();
   Result<> attach(LoadedProgram& program);
   Result<> attach_to(const LoadedProgram& program, Provider::AttachRequest request);
   Result<bool> replaced();
@@ -325,31 +333,72 @@ Result<> LiveSession::attach(LoadedProgram& program) {
   return {};
 }
 
+Result<> LiveSession::attach_program(LoadedProgram& program) {
+  if (run_by_session(program.provider->runs) || (options_.mode == RunMode::test && program.provider->takes_packets)) {
+    ++attached_;
+    return {};
+  }
+  if (program.row->per_target) {
+    std::vector<std::string> names;
+    for (const Target& match : program.matches) names.push_back(match.text());
+    names_.set_matches(program.index, std::move(names));
+  }
+  Result<> done = program.provider->iterate ? iterate(program) : attach(program);
+  if (done || done.error().code == EINTR) return done;
+  if (std::optional<std::string> why = why_refused(program, *host_)) return fail_text(0, fmt::format("{} ({})", *why, done.error().text()));
+  return done;
+}
+
+// Lets go of what the programs of an alternative are attached to, of which `program` is one.
+void LiveSession::take_back(const LoadedProgram& program, const Progress& before) {
+  const artifact::Program& row = *program.row;
+  for (const LoadedProgram& other : loaded_.programs)
+    if (other.row->group == row.group && other.row->rank == row.rank) std::erase_if(watches_, [&](const auto& watch) { return watch.first.program == other.index; });
+  links_.erase(links_.begin() + static_cast<ptrdiff_t>(before.links), links_.end());
+  exchangeable_.resize(before.exchangeable);
+  attached_ = before.attached;
+}
+
+// Once all is attached: alternatives that were not needed.
+void LiveSession::leave_spare_out() {
+  std::set<uint32_t> told;
+  for (const LoadedProgram& program : loaded_.programs) {
+    if (is_spare(program, loaded_.programs)) bpf_program__unload(program.program);
+    else if (program.row->group && told.insert(program.row->group).second && options_.verbose) messages_.plain(fmt::format("Alternative {} is taken", program.row->probe));
+  }
+  std::vector<LoadedProgram> needed;
+  for (LoadedProgram& program : loaded_.programs)
+    if (!is_spare(program, loaded_.programs)) needed.push_back(std::move(program));
+  loaded_.programs = std::move(needed);
+}
+
 Result<> LiveSession::attach_all() {
   std::string_view missing = setting(artifact_.meta, "missing_probes", "error");
-  for (LoadedProgram& program : loaded_.programs) {
-    if (run_by_session(program.provider->runs) || (options_.mode == RunMode::test && program.provider->takes_packets)) {
-      ++attached_;
+  std::vector<LoadedProgram>& programs = loaded_.programs;
+  Progress before;  // of the program, or of the alternative that it belongs to
+  for (size_t i = 0; i < programs.size();) {
+    const artifact::Program& row = *programs[i].row;
+    const bool more = i > 0 && row.group && programs[i - 1].row->group == row.group && programs[i - 1].row->rank == row.rank;
+    if (!more) before = {links_.size(), exchangeable_.size(), attached_};
+    Result<> done = is_spare(programs[i], programs) ? Result<>() : attach_program(programs[i]);
+    if (done) {
+      ++i;
       continue;
     }
-    if (program.row->per_target) {
-      std::vector<std::string> names;
-      for (const Target& match : program.matches) names.push_back(match.text());
-      names_.set_matches(program.index, std::move(names));
-    }
-    Result<> done = program.provider->iterate ? iterate(program) : attach(program);
-    if (done) continue;
     Error error = std::move(done.error());
     if (error.code == EINTR) return std::unexpected(std::move(error));
-    if (std::optional<std::string> why = why_refused(program, *host_)) error = Error{0, fmt::format("{} ({})", *why, error.text()), ""};
-    if (missing != "error") {
-      if (missing == "warn") messages_.warning(fmt::format("Unable to attach probe: {}. Skipping. ({})", program.row->probe, error.text()));
+    if (row.group) take_back(programs[i], before);
+    if (drop_alternative(programs, programs[i], error.text(), options_, messages_)) {
+      i = static_cast<size_t>(std::ranges::find(programs, row.group, [](const LoadedProgram& program) { return program.row->group; }) - programs.begin());
       continue;
     }
-    return fail_text(0, fmt::format("Unable to attach probe: {}. If this is expected, set the 'missing_probes' config variable to 'warn'.\n  reason: {}",
-                                    program.row->probe, error.text()),
+    ++i;
+    if (missing == "warn") messages_.warning(fmt::format("Unable to attach probe: {}. Skipping. ({})", row.probe, error.text()));
+    if (missing != "error") continue;
+    return fail_text(0, fmt::format("Unable to attach probe: {}. If this is expected, set the 'missing_probes' config variable to 'warn'.\n  reason: {}", row.probe, error.text()),
                      error.hint);
   }
+  leave_spare_out();
   return {};
 }
 
@@ -403,7 +452,7 @@ Result<> LiveSession::start() {
     AWL_CHECK(signal_.open());
   if (!options_.dry_run) AWL_CHECK(run_programs(Runs::at_start));
   work_began_ = Clock::now();
-  for (const LoadedProgram& program : loaded_.programs) to_attach_ += std::max<size_t>(program.matches.size(), 1);
+  to_attach_ = count_probes(loaded_.programs);
   const bool named = !options_.replace_name.empty() && !options_.dry_run && options_.mode == RunMode::trace;
   if (named) AWL_CHECK(handover_.begin(options_.replace_name));
   Result<> attached = attach_all();
