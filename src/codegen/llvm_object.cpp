@@ -233,6 +233,8 @@ void Object::drop_unused() {
     (variable == strings_variable_ ? strings_variable_ : zeros_variable_) = nullptr;
     variable->eraseFromParent();
   }
+  for (llvm::Function& function : llvm::make_early_inc_range(module))  // libbpf wants a type for each that is named
+    if (function.isDeclaration() && function.use_empty()) function.eraseFromParent();
 }
 
 }  // namespace awl::codegen
