@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "base/fd.h"
+#include "base/number.h"
 #include "base/prefix.h"
 
 namespace awl {
@@ -60,28 +61,20 @@ std::optional<uint64_t> ipv4_in_memory_order(const std::string& text) {
   return uint64_t{address.s_addr};
 }
 
-Read<uint64_t> read_number(const Type& type, const std::string& text) {
-  std::string_view digits = text;
-  const bool negative = digits.starts_with('-');
-  if (negative) digits.remove_prefix(1);
-  int base = 10;
-  if (digits.starts_with("0x") || digits.starts_with("0X")) {
-    base = 16;
-    digits.remove_prefix(2);
-  }
-  uint64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  auto [stop, error] = std::from_chars(digits.data(), end, value, base);
-  if (error != std::errc() || stop != end || digits.empty()) {
+Read<uint64_t> read_integer(const Type& type, const std::string& text) {
+  const auto number = read_number(text);
+  if (!number && number.error() != std::errc::result_out_of_range) {
     if (type.size >= 4)
       if (std::optional<uint64_t> address = ipv4_in_memory_order(text)) return *address;
-    if (error != std::errc::result_out_of_range) return expected(type.size >= 4 ? "a number or an IPv4 address" : "a number", text);
+    return expected(type.size >= 4 ? "a number or an IPv4 address" : "a number", text);
   }
   const unsigned bits = 8 * type.size;
-  const uint64_t most = type.is_signed ? (uint64_t{1} << (bits - 1)) - !negative : bits == 64 ? UINT64_MAX : (uint64_t{1} << bits) - 1;
-  if (error != std::errc() || value > most || (negative && value && !type.is_signed))
-    return expected(fmt::format("a number that {} bits {} sign hold", bits, type.is_signed ? "with" : "without"), text);
-  return negative ? 0 - value : value;
+  const auto fits = [&](const WrittenNumber& n) {
+    const uint64_t most = type.is_signed ? (uint64_t{1} << (bits - 1)) - !n.negative : bits == 64 ? UINT64_MAX : (uint64_t{1} << bits) - 1;
+    return n.magnitude <= most && (!n.negative || !n.magnitude || type.is_signed);
+  };
+  if (!number || !fits(*number)) return expected(fmt::format("a number that {} bits {} sign hold", bits, type.is_signed ? "with" : "without"), text);
+  return number->value();
 }
 
 Read<uint64_t> read_boolean(const std::string& text) {
@@ -93,7 +86,7 @@ Read<uint64_t> read_boolean(const std::string& text) {
 Read<uint64_t> read_enumerator(const Type& type, const std::string& text) {
   auto known = std::ranges::find(type.enumerators, text, &artifact::Enumerator::name);
   if (known != type.enumerators.end()) return known->value;
-  return read_number(type, text);
+  return read_integer(type, text);
 }
 
 Read<> read_address(const std::string& text, int family, uint8_t* to) {
@@ -136,7 +129,7 @@ Read<> read_part(const Part& part, const std::string& text, uint8_t* to) {
   };
   switch (type.kind) {
     case Kind::integer: {
-      Read<uint64_t> number = read_number(type, text);
+      Read<uint64_t> number = read_integer(type, text);
       if (!number && part.interface) return expected("a network interface or a number", text);
       return scalar(std::move(number));
     }

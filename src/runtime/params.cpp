@@ -10,6 +10,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/number.h"
 #include "probes/features.h"
 #include "probes/kernel_facts.h"
 #include "runtime/clock.h"
@@ -23,24 +24,10 @@ using artifact::ParamKind;
 // Inode number of the initial pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
 constexpr uint64_t initial_pid_namespace = 0xEFFFFFFC;
 
-std::optional<uint64_t> parse_number(std::string_view text) {
-  bool negative = text.starts_with('-');
-  if (negative) text.remove_prefix(1);
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    base = 16;
-    text.remove_prefix(2);
-  }
-  uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return negative ? 0 - value : value;
-}
-
 Result<uint64_t> positional_number(const Param& param, const SessionOptions& options) {
   if (param.index == 0 || param.index > options.parameters.size()) return uint64_t{0};
   const std::string& text = options.parameters[param.index - 1];
-  if (std::optional<uint64_t> number = parse_number(text)) return *number;
+  if (const auto number = read_number(text)) return number->value();
   return fail_text(0, fmt::format("positional parameter ${} is '{}', but the program uses it as a number", param.index, text),
                    "give an integer, or read the parameter with str($N) in the script");
 }
@@ -55,7 +42,7 @@ Result<uint64_t> option_number(const Param& param, const SessionOptions& options
   const std::string& text = option_value(param, options);
   if (text == "true" && options.named.contains(param.name))
     return fail_text(0, fmt::format("program command line option --{} expects an integer (value: {})", param.name, text), fmt::format("give it as --{}=5", param.name));
-  if (std::optional<uint64_t> number = parse_number(text)) return *number;
+  if (const auto number = read_number(text)) return number->value();
   return fail(0, "program command line option --{} invalid integer (value: {})", param.name, text);
 }
 

@@ -1,5 +1,7 @@
-// What chain_fentry.bpf.c and chain_kprobe.bpf.c share: the structures of their chain, and the map.
+// What chain_fentry.bpf.c and chain_kprobe.bpf.c share: the structures of their chain, and the element.
 #pragma once
+#include "slot.h"
+#include "values.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct inode;
@@ -18,13 +20,4 @@ struct file {
 };
 #pragma clang attribute pop
 
-struct total {
-  __u64 sum, updates;
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct total);
-} totals SEC(".maps");
+SLOT(struct stats)

@@ -1,16 +1,11 @@
 // tracepoint:raw_syscalls:sys_enter { @ = lhist(args.id, 0, 500, 10); }
 #include "slot.h"
+#include "values.h"
 
-struct buckets {
-  __u64 slots[52];  // below 0, 50 steps, 500 and above
-};
-SLOT(struct buckets)
+SLOT(struct steps)
 
 SEC("tp/raw_syscalls/sys_enter")
 int lhist(struct sys_enter_context* context) {
-  long n = context->id;
-  __u64 bucket = n < 0 ? 0 : n >= 500 ? 51 : 1 + (__u64)n / 10;
-  struct buckets* value = own_slot();
-  if (value && bucket < 52) value->slots[bucket] += 1;
-  return 0;
+  __u64 step = step_of(context->id);
+  return count_step(own_slot(), step);
 }
