@@ -70,9 +70,8 @@ int inspect(Options& options, Host& host) {
 
 int run_program(Options& options, Host& host) {
   // The command of -c comes first: a command that does not exist is found before anything is compiled.
-  Result<std::optional<Child>> child = start_child(options.run);
+  Result<std::unique_ptr<Child>> child = start_child(options.run, host);
   if (!child) return ended(child.error()).error().status;
-  if (*child) host.process = (*child)->pid();
   OrEnded<artifact::Bytes> object = object_of(options, host);
   if (!object) return object.error().status;
   if (!options.artifact_file.empty())

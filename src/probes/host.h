@@ -115,6 +115,13 @@ class Host {
 
   // The process (-p, -c) that names of libraries, `*` as a binary, and paths of user-space probes are looked for in first.
   std::optional<int> process;
+  // Lets the command of -c become its program, which it waits for otherwise. May be empty.
+  std::function<void()> load_process;
+  // `process`, when what is wanted of it is its program: what it has mapped.
+  std::optional<int> loaded_process() {
+    if (load_process) std::exchange(load_process, {})();
+    return process;
+  }
   // Structures of the kernel's types that records of tracepoints are (tracepoint.cpp looks for them once).
   std::optional<std::vector<uint32_t>> tracepoint_records;
 

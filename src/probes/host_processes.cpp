@@ -118,7 +118,7 @@ Result<std::string> LinuxHost::find_binary(const std::string& name) {
     AWL_TRY(opened, open_elf(file + "!/" + parts.member));
     return file + "!/" + parts.member;
   }
-  if (process) {
+  if (loaded_process()) {
     if (const auto maps = read_file(fmt::format("/proc/{}/maps", *process), 64 << 20)) {
       std::string found;
       each_code_mapping(*maps, [&](const Mapping& mapping) {

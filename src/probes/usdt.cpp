@@ -29,7 +29,7 @@ std::optional<Target> parse_usdt(std::span<const std::string> parts, Span span, 
 
 // The files that a written binary means. `*` alone: what the traced process, or any, has mapped.
 Result<std::vector<std::string>> usdt_binaries(const std::string& written, Host& host) {
-  if (written == "*") return host.mapped_binaries(host.process);
+  if (written == "*") return host.mapped_binaries(host.loaded_process());
   return find_user_binaries(usdt_provider, written, host);
 }
 

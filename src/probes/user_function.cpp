@@ -36,7 +36,7 @@ void glob_files(const std::string& folder, std::string_view pattern, Host& host,
 
 Result<std::vector<std::string>> find_user_binaries(const Provider& provider, const std::string& written, Host& host) {
   std::vector<std::string> paths;
-  if (written == "*" && host.process) return host.mapped_binaries(host.process);
+  if (written == "*" && host.process) return host.mapped_binaries(host.loaded_process());
   if (is_glob(written)) {
     const bool absolute = written.starts_with('/');
     glob_files(absolute ? "/" : "", std::string_view(written).substr(absolute ? 1 : 0), host, paths);

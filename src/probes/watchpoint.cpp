@@ -149,6 +149,7 @@ Result<uint64_t> address_of(const Target& target, std::optional<int> pid, Host& 
 }
 
 Result<std::vector<Link>> attach_watchpoint(const Provider::AttachRequest& request, Host& host) {
+  host.loaded_process();  // addresses are those of its program
   std::vector<Link> links;
   for (const Target& target : request.matches) {
     if (placement_of(target, false)) continue;

@@ -435,8 +435,7 @@ Result<> LiveSession::start() {
   // Where it is not to be had, /proc has to do.
   if (shows_user_addresses(artifact_.meta) && names_.processes.open()) {
     // The processes of -c and -p may have ended before the first of their addresses is to be shown.
-    for (std::optional<int> process : {options_.child, options_.pid})
-      if (process) names_.users.remember(static_cast<uint32_t>(*process));
+    if (std::optional<int> process = host_->loaded_process()) names_.users.remember(static_cast<uint32_t>(*process));
   }
   handler_.losses.events.resize(artifact_.meta.programs.size());
   AWL_CHECK(open_events());

@@ -94,13 +94,11 @@ int main(int argc, char** argv) {
     print_error(artifact.error(), options.session.color);
     return exit_usage;
   }
-  Result<std::optional<Child>> child = start_child(options);
+  std::unique_ptr<Host> host = make_linux_host(options.host);
+  Result<std::unique_ptr<Child>> child = start_child(options, *host);
   if (!child) {
     print_error(child.error(), options.session.color);
     return exit_usage;
   }
-  std::unique_ptr<Host> host = make_linux_host(options.host);
-  host->process = options.session.pid;
-  if (*child) host->process = (*child)->pid();
   return run(std::move(*artifact), *host, std::move(options), std::move(*child));
 }

@@ -41,7 +41,7 @@ Result<std::string> find_program(const std::string& name) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0) execv(path, arguments);
+  if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 && raise(SIGSTOP) == 0) execv(path, arguments);
   int error = errno;
   ssize_t ignored = write(report, &error, sizeof error);
   static_cast<void>(ignored);
@@ -80,32 +80,43 @@ Result<Child> Child::start(const std::string& command) {
   if (pid < 0) return fail(errno, "Failed to fork child");
   if (pid == 0) become(path.c_str(), arguments.data(), writer.get());
   writer = Fd();
-  int error = 0;
-  // Closed by a successful execve; else the child says why it failed.
-  if (read(reader.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error)) {
-    waitpid(pid, nullptr, 0);
-    return fail(error, "Failed to fork child: cannot run '{}'", path);
-  }
   int status = 0;
-  if (waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status)) return fail(0, "Failed to fork child: '{}' ended at once", path);
+  if (waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status)) return fail(0, "Failed to fork child: it ended at once");
+  // It must not run if this process is killed meanwhile.
+  ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_EXITKILL);
   Result<Fd> exit = watch_process(pid);
   if (!exit) {
     kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
     return std::unexpected(std::move(exit.error()));
   }
-  return Child(pid, std::move(*exit));
+  return Child(pid, std::move(*exit), std::move(reader));
+}
+
+Result<> Child::load() {
+  if (state_ == State::forked) {
+    state_ = State::failed;
+    if (ptrace(PTRACE_CONT, pid_, nullptr, nullptr) != 0) return fail(error_ = errno, "cannot let the command of -c go on");
+    // Closed by a successful execve; else the child says why it failed.
+    int error = 0, status = 0;
+    const bool refused = read(report_.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error);
+    if (refused) error_ = error;
+    else if (waitpid(pid_, &status, 0) == pid_ && WIFSTOPPED(status)) state_ = State::loaded;
+  }
+  if (state_ == State::failed) return fail(error_, "Failed to fork child: cannot run the command of -c");
+  return {};
 }
 
 Result<> Child::release() {
-  held_ = false;
+  AWL_CHECK(load());
+  state_ = State::released;
   if (ptrace(PTRACE_DETACH, pid_, nullptr, nullptr) != 0) return fail(errno, "cannot let the command of -c go on");
   return {};
 }
 
 Child::~Child() {
   if (pid_ < 0) return;
-  if (held_) {
+  if (state_ != State::released) {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
     return;

@@ -9,12 +9,13 @@
 
 namespace awl {
 
-// The command of -c: a child that stands at its first instruction until it is released. Destroying it ends the command.
+// The command of -c: a child that has not yet become its program, whose own execve is seen therefore by what is attached until it is released.
+// Destroying it ends the command.
 class Child {
  public:
   // The command is split at blanks; no shell, no quoting. It runs with this process's privileges.
   static Result<Child> start(const std::string& command);
-  Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), exit_(std::move(other.exit_)), held_(std::exchange(other.held_, false)) {}
+  Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), exit_(std::move(other.exit_)), report_(std::move(other.report_)), state_(std::exchange(other.state_, State::released)) {}
   Child& operator=(Child&&) = delete;
   // SIGTERM if it still runs.
   ~Child();
@@ -22,13 +23,18 @@ class Child {
   pid_t pid() const { return pid_; }
   // Becomes readable when the command has ended.
   int exit_fd() const { return exit_.get(); }
+  // Lets it become its program and holds it at its first instruction: for those who look at what the program has mapped. May be called again.
+  Result<> load();
   Result<> release();
 
  private:
-  Child(pid_t pid, Fd exit) : pid_(pid), exit_(std::move(exit)), held_(true) {}
+  // `report` gives an errno if the program cannot be run.
+  Child(pid_t pid, Fd exit, Fd report) : pid_(pid), exit_(std::move(exit)), report_(std::move(report)) {}
+  enum class State : uint8_t { forked, loaded, failed, released };
   pid_t pid_;
-  Fd exit_;
-  bool held_;
+  Fd exit_, report_;
+  State state_ = State::forked;
+  int error_ = 0;  // failed
 };
 
 // A descriptor that becomes readable when a process ends.

@@ -135,14 +135,18 @@ bool use_color() {
 
 std::string folder_of(const std::string& program) { return std::filesystem::path(program).parent_path().string(); }
 
-Result<std::optional<Child>> start_child(RunOptions& options) {
-  if (!options.has_command) return std::optional<Child>();
-  AWL_TRY(child, Child::start(options.command));
-  options.session.child = child.pid();
-  return std::optional<Child>(std::move(child));
+Result<std::unique_ptr<Child>> start_child(RunOptions& options, Host& host) {
+  host.process = options.session.pid;
+  if (!options.has_command) return nullptr;
+  AWL_TRY(started, Child::start(options.command));
+  auto child = std::make_unique<Child>(std::move(started));
+  options.session.child = host.process = child->pid();
+  // If it fails, so will its release.
+  host.load_process = [made = child.get()] { static_cast<void>(made->load()); };
+  return child;
 }
 
-int run(artifact::Artifact artifact, Host& host, RunOptions options, std::optional<Child> child) {
+int run(artifact::Artifact artifact, Host& host, RunOptions options, std::unique_ptr<Child> child) {
   auto report = [&](const Error& error) {
     print_error(error, options.session.color);
     return exit_usage;

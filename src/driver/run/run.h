@@ -1,5 +1,6 @@
 #pragma once
 // One run of an artifact from the command line's view: output file, signals, -p and -c, exit status.
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,10 @@ bool use_color();
 // The folder that a script or object lies in, for SessionOptions::folder.
 std::string folder_of(const std::string& program);
 
-// Starts the command of -c if there is one, stopped; sets options.session.child.
-Result<std::optional<Child>> start_child(RunOptions& options);
+// Starts the command of -c if there is one (else null), stopped; sets options.session.child, and for `host` the process that is meant, by -p too.
+Result<std::unique_ptr<Child>> start_child(RunOptions& options, Host& host);
 
 // Runs the artifact until its end and gives the exit status. Messages were printed.
-int run(artifact::Artifact artifact, Host& host, RunOptions options, std::optional<Child> child);
+int run(artifact::Artifact artifact, Host& host, RunOptions options, std::unique_ptr<Child> child);
 
 }  // namespace awl

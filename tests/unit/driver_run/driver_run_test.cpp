@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/wait.h>
 
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -62,6 +63,29 @@ TEST(ChildProcess, StandsUntilReleased) {
   pollfd end{.fd = child->exit_fd(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(poll(&end, 1, 5000), 1);
   EXPECT_TRUE(std::ifstream(file).good());
+  std::remove(file.c_str());
+}
+
+TEST(ChildProcess, LoadsItsProgramWhenAsked) {
+  Result<Child> child = Child::start("sleep 100");
+  ASSERT_TRUE(child);
+  const auto program = [&] { return std::filesystem::read_symlink("/proc/" + std::to_string(child->pid()) + "/exe").filename(); };
+  EXPECT_NE(program(), "sleep");
+  ASSERT_TRUE(child->load());
+  EXPECT_NE(program(), std::filesystem::read_symlink("/proc/self/exe").filename());
+  ASSERT_TRUE(child->load());
+}
+
+TEST(ChildProcess, ProgramThatCannotRun) {
+  const std::string file = ::testing::TempDir() + "/awl_no_program";
+  std::ofstream(file) << "no program";
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  Result<Child> child = Child::start(file);
+  ASSERT_TRUE(child);
+  EXPECT_FALSE(child->load());
+  const Result<> released = child->release();
+  ASSERT_FALSE(released);
+  EXPECT_EQ(released.error().text(), "Failed to fork child: cannot run the command of -c (Exec format error)");
   std::remove(file.c_str());
 }
 
