@@ -7,22 +7,21 @@
 namespace awl {
 namespace {
 
-// The bytes that str() and buf() may fill: the length argument where it is a literal, else max_strlen.
-uint64_t limit_of(CallCheck& c) {
-  uint64_t most = c.config().max_strlen;
-  if (c.count() < 2) return most;
-  auto length = c.integer(1);
-  return length && *length >= 0 ? std::min(static_cast<uint64_t>(*length), most) : most;
+// The length argument of str() and buf() where it is a literal within max_strlen.
+std::optional<uint64_t> literal_length(CallCheck& c) {
+  const auto length = c.count() > 1 ? c.integer(1) : std::nullopt;
+  return length && *length >= 0 && static_cast<uint64_t>(*length) <= c.config().max_strlen ? std::optional(static_cast<uint64_t>(*length)) : std::nullopt;
 }
 
 Type str_type(CallCheck& c) {
+  const auto length = literal_length(c);
+  const uint64_t longest = c.config().max_strlen;
   if (auto text = c.string(0)) {
-    uint64_t length = std::min<uint64_t>(text->size() + 1, c.count() > 1 ? limit_of(c) + 1 : UINT64_MAX);
-    return c.types().string(static_cast<uint32_t>(length));
+    uint64_t size = std::min<uint64_t>(text->size() + 1, c.count() > 1 ? length.value_or(longest) + 1 : UINT64_MAX);
+    return c.types().string(static_cast<uint32_t>(size));
   }
   if (c.count() && is_string(c.type(0)) && c.count() < 2) return c.type(0);
-  uint64_t length = limit_of(c);
-  return c.types().string(static_cast<uint32_t>(std::max<uint64_t>(length, 1)), c.count() < 2);
+  return length ? c.types().string(static_cast<uint32_t>(std::max<uint64_t>(*length, 1))) : c.types().whole_string(static_cast<uint32_t>(longest));
 }
 
 void check_length(CallCheck& c) {
@@ -63,7 +62,7 @@ void lower_str(Emit& e, CallLower& c) {
 Type buf_type(CallCheck& c) {
   uint64_t most = c.config().max_strlen;
   Type t = c.count() ? c.type(0) : nullptr;
-  if (c.count() > 1) return c.types().buffer(static_cast<uint32_t>(limit_of(c)));
+  if (c.count() > 1) return c.types().buffer(static_cast<uint32_t>(literal_length(c).value_or(most)));
   if (t && t->kind == Kind::array) return c.types().buffer(static_cast<uint32_t>(std::min<uint64_t>(most, t->size)));
   if (is_string(t)) return c.types().buffer(static_cast<uint32_t>(std::min<uint64_t>(most, t->size)));
   return c.types().buffer(static_cast<uint32_t>(most));
@@ -133,7 +132,7 @@ void check_path(CallCheck& c) {
   if (c.count() > 1) check_length(c);
 }
 
-Type path_type(CallCheck& c) { return c.types().string(static_cast<uint32_t>(std::max<uint64_t>(limit_of(c), 1))); }
+Type path_type(CallCheck& c) { return c.types().string(static_cast<uint32_t>(std::max<uint64_t>(literal_length(c).value_or(c.config().max_strlen), 1))); }
 
 void lower_path(Emit& e, CallLower& c) {
   Value to = c.destination();
@@ -150,7 +149,7 @@ void lower_path(Emit& e, CallLower& c) {
 const Builtin rows[] = {
     {.name = "str",
      .signature = "str(pointer|int|string address, int length = max) -> string",
-     .doc = "The NUL-terminated string at an address, at most `length` bytes with its NUL (max_strlen by default); \"\" where memory cannot be read.",
+     .doc = "The NUL-terminated string at an address, at most `length` bytes with its NUL (by default max_strlen bytes and a NUL); \"\" where memory cannot be read.",
      .example = "begin { print(str(\"abcdef\", 3)) }",
      .prints = "abc",
      .infer = str_type,

@@ -65,7 +65,7 @@ void Checker::expr(ast::Expr& e, bool assigned) {
   std::visit(Overloaded{
                  [](ast::Integer&) {},
                  [&](ast::String& n) {
-                   if (n.value.size() + 1 > unit_->config.max_strlen) diagnostics_->report<Diag::string_long>(e.span, unit_->config.max_strlen);
+                   if (n.value.size() + 1 > unit_->config.max_strlen) diagnostics_->report<Diag::string_long>(e.span, unit_->config.max_strlen, n.value);
                  },
                  [](ast::Boolean&) {},
                  [](ast::Parameter&) {},

@@ -33,7 +33,7 @@ class Folder {
   void size_of(ast::Expr& e, ast::SizeOf& s) {
     Type type = s.resolved;
     if (!type || type->btf_id) return;
-    e.node = ast::Integer{type->size};
+    e.node = ast::Integer{shown_size(type)};
   }
 
   void cast_literal(ast::Expr& e, ast::Cast& c) {

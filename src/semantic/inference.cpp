@@ -539,7 +539,7 @@ Type Inference::size_of(Slot& slot, ast::SizeOf& s) {
   if (!comptime_) return type;
   asked_ = true;
   if (!settled_) return type;
-  slot->node = ast::Integer{s.resolved->size};
+  slot->node = ast::Integer{shown_size(s.resolved)};
   slot->type = type;
   changed_ = answered_ = true;
   return type;

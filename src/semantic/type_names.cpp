@@ -88,7 +88,8 @@ Type resolve_type_name(Unit& unit, ast::TypeName& name, AddressSpace space, cons
   } else if (name.name == "string" || name.name == "buffer") {
     uint64_t capacity = unit.config.max_strlen;
     if (suffix != name.suffixes.end() && suffix->kind == ast::TypeSuffix::array && suffix->count) capacity = (suffix++)->count.value();
-    type = name.name == "string" ? types.string(static_cast<uint32_t>(capacity)) : types.buffer(static_cast<uint32_t>(capacity));
+    const auto size = static_cast<uint32_t>(capacity);
+    type = name.name == "buffer" ? types.buffer(size) : capacity == unit.config.max_strlen ? types.whole_string(size) : types.string(size);
   } else {
     type = base_type(types, name.name);
   }

@@ -262,7 +262,7 @@ std::string TypeTable::text(Type t) {
     case Kind::integer: return fmt::format("{}int{}", t->is_signed ? "" : "u", t->size * 8);
     case Kind::pointer: return (t->element ? text(t->element) : "void") + " *";
     case Kind::enumeration: return t->name.empty() ? "enum" : "enum " + t->name;
-    case Kind::string: return fmt::format("string[{}]", t->size);
+    case Kind::string: return fmt::format("string[{}]", shown_size(t));
     case Kind::buffer: return fmt::format("buffer[{}]", t->size);
     case Kind::array: return fmt::format("{}[{}]", text(t->element), t->count);
     case Kind::tuple: return fmt::format("({})", list(*t, false));

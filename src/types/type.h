@@ -50,7 +50,7 @@ struct TypeNode {
   std::vector<Member> members;     // tuples and records at their offsets (structures: see TypeTable::members)
   std::vector<artifact::Enumerator> enumerators;
   StackMode stack_mode = StackMode::bpftrace;
-  bool truncatable = false;
+  bool truncatable = false;        // string of max_strlen bytes with its NUL behind them: one that fills them may have been cut
   bool trusted = false;            // pointer that BTF programs may dereference directly
   uint32_t btf_id = 0;             // structures from BTF
   std::string module;              // "" is vmlinux
@@ -68,6 +68,8 @@ inline bool is_boolean(Type t) { return t && t->kind == Kind::boolean; }
 inline bool is_pointer(Type t) { return t && t->kind == Kind::pointer; }
 inline bool is_string(Type t) { return t && t->kind == Kind::string; }
 inline bool is_structure(Type t) { return t && t->kind == Kind::structure; }
+// The bytes of a value as the language counts them.
+inline uint32_t shown_size(Type t) { return t->truncatable ? t->size - 1 : t->size; }
 inline bool is_aggregation(Type t) { return t && t->kind >= Kind::count && t->kind <= Kind::tseries; }
 // Fits a register: an integer, boolean, pointer, enumeration, or an opaque 8-byte handle (ksym, probe, username...).
 bool is_scalar(Type t);
@@ -84,6 +86,8 @@ class TypeTable {
   Type pointer(Type pointee, AddressSpace space = AddressSpace::none, bool trusted = false);
   Type array(Type element, uint32_t count);
   Type string(uint32_t size, bool truncatable = false);
+  // What str() gives without a length, and `string` without a capacity (or with this one): `longest` is max_strlen.
+  Type whole_string(uint32_t longest) { return string(longest + 1, true); }
   Type buffer(uint32_t capacity);
   Type tuple(std::span<const Type> elements);
   Type record(std::span<const std::pair<std::string, Type>> fields);
