@@ -60,8 +60,9 @@ class Emit {
   virtual void zero(Value to, uint32_t size) = 0;
   virtual Value offset(Value address, Value bytes) = 0;  // address + bytes (64 bit)
   Value offset(Value address, uint64_t bytes) { return bytes ? offset(address, imm(bytes)) : address; }
-  // A compiler barrier: keeps the verifier-friendly form of a bounds check from being optimised away. Returns v.
-  virtual Value opaque(Value v) = 0;
+  // A compiler barrier: keeps the verifier-friendly form of a bounds check from being optimised away. Returns v. With `present`, all that the optimiser
+  // knows is that v is an address and not null; branches that ask for it are decided where they can be.
+  virtual Value opaque(Value v, bool present = false) = 0;
 
   // --- kernel types (CO-RE relocated) ---
   virtual Value field_offset(Type structure, const Member& member) = 0;  // byte offset as 64-bit constant of the running kernel

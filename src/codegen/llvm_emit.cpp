@@ -185,7 +185,7 @@ unsigned LlvmEmit::width(Value v) {
 }
 
 // A barrier that costs no instruction: the optimiser knows nothing about what comes out.
-Value LlvmEmit::opaque(Value v) {
+Value LlvmEmit::opaque(Value v, bool present) {
   llvm::Value* value = raw(v);
   llvm::Type* type = value->getType();
   bool widen = type->isIntegerTy() && type->getIntegerBitWidth() < 32;
@@ -193,6 +193,11 @@ Value LlvmEmit::opaque(Value v) {
   llvm::FunctionType* shape = llvm::FunctionType::get(value->getType(), {value->getType()}, false);
   llvm::CallInst* barrier = ir_.CreateCall(shape, llvm::InlineAsm::get(shape, "", "=r,0", false), {value});
   barrier->setDoesNotThrow();
+  if (present) {
+    barrier->setDoesNotAccessMemory();
+    barrier->addRetAttr(llvm::Attribute::NonNull);
+    function_->addFnAttr(threaded);
+  }
   return wrap(widen ? ir_.CreateTrunc(barrier, type) : barrier);
 }
 

@@ -41,7 +41,7 @@ class LlvmEmit final : public Emit {
   void zero(Value to, uint32_t size) override;
   using Emit::offset;
   Value offset(Value address, Value bytes) override;
-  Value opaque(Value v) override;
+  Value opaque(Value v, bool present = false) override;
 
   Value field_offset(Type structure, const Member& member) override;
   Value field_fact(Type structure, const Member& member, FieldFact fact) override;

@@ -89,6 +89,8 @@ inline constexpr uint32_t kernel_call = 1u << 30;
 // The machinery (llvm_target.cpp).
 std::unique_ptr<llvm::TargetMachine> make_target_machine();
 void optimize(llvm::Module& module, llvm::TargetMachine& target);
+// The attribute of functions that ask again for what a present address told: branches on it are threaded through (Emit::opaque).
+inline constexpr const char* threaded = "awl-threaded";
 // Fails with LLVM's messages; `stack_exceeded` is set when one was about the stack.
 Result<artifact::Bytes> emit_object(llvm::Module& module, llvm::TargetMachine& target, bool& stack_exceeded);
 std::string print(const llvm::Module& module);

@@ -22,6 +22,7 @@
 #include <llvm/Transforms/Scalar/DeadStoreElimination.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/GVN.h>
+#include <llvm/Transforms/Scalar/JumpThreading.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
@@ -131,8 +132,16 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target) {
   passes.addPass(DropUnusedCalls());
   passes.addPass(llvm::InstCombinePass());
   passes.addPass(llvm::SimplifyCFGPass());
-  for (llvm::Function& function : module)
-    if (!function.isDeclaration()) passes.run(function, functions);
+  // What a function that asks again and again for what it found once needs as well.
+  llvm::FunctionPassManager threading;
+  threading.addPass(llvm::JumpThreadingPass());
+  threading.addPass(llvm::InstCombinePass());
+  threading.addPass(llvm::SimplifyCFGPass());
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    passes.run(function, functions);
+    if (function.hasFnAttribute(threaded)) threading.run(function, functions);
+  }
 }
 
 namespace {

@@ -23,44 +23,43 @@ struct Place {
   Memory memory = Memory::own;
 };
 
-// The headers of the packet that a program sees. What several headers share (where the network layer begins, which transport protocol there is) is found by the
-// first that asks, so the first to ask must stand where all others come behind: find() does.
+// The headers of the packet that a program sees. What is known while the packet is walked through stands in variables, which the optimiser keeps in registers.
 class PacketLowering {
  public:
   PacketLowering(const PacketSource& source, Emit& e);
-  // Finds the views that will be asked for; at the program's start.
+  // Finds the views that will be asked for; at the program's start, so that all that asks stands behind.
   void find(const std::set<PacketView::Kind>& used);
   Value view(const PacketView& view);  // its address, or null
   Value length();                      // 32 bits
   void part(Value to, Value offset, uint32_t limit);  // up to `limit` bytes from an offset on, as a buffer
 
  private:
-  static constexpr uint32_t sizeof_ip = 20, sizeof_ip6 = 40;
   void pull();
-  Value make(const PacketView& view);
-  Value at(Value offset, uint32_t size);
-  Value present(Value address);
-  Value if_present(Value address, const Emit::Yield& yes);  // else 0
-  Value if_view(Value condition, const Emit::Yield& yes);   // else null
-  Value ethernet();
-  Value first_type();
-  Value is_tag(Value type);
-  Value behind_tags(Value type, uint64_t offset, uint32_t left);
-  Value network();
-  Value network_offset();
-  Value is_type(uint64_t type);
-  Value tag();
-  Value ip4();
-  Value ip6();
-  Value transport();
-  Value packed(Value offset, Value protocol);
-  Value protocol_is(Value packed, uint64_t protocol);
-  Value behind_extensions(Value packed_place, unsigned left);
-  Value transport_view(uint64_t protocol, uint32_t size);
+  Value variable(Value first);
+  bool wanted(std::initializer_list<PacketView::Kind> kinds) const;
+  // Places in the packet: addresses, or offsets where it is read piece by piece.
+  Value start();
+  Value place();
+  Value behind(Value place, Value bytes);
+  Value forgotten(Value place);
+  void move_on(Value place, uint64_t bytes);
+  // Where the packet has `size` bytes at a place: `use` gets where they can be read, and the place again.
+  void header(Value place, uint32_t size, const std::function<void(Value header, Value place)>& use);
+  void link();
+  void tags(uint32_t left);
+  void network();
+  void ip4();
+  void ip6();
+  void extension();
+  void transport();
 
   const PacketSource& source_;
   Emit& emit;
-  Value data_, end_, ethernet_, first_type_, network_, ip_, ip6_, transport_;
+  std::set<PacketView::Kind> used_;
+  Value data_, end_;
+  // Variables: the EtherType of what stands at place_ as it lies in memory, and the protocol of it once that is a transport header; 0 where there is none.
+  Value place_, type_, protocol_;
+  std::map<PacketView::Kind, Value> found_;  // variables too
   std::map<PacketView::Kind, Value> views_;
 };
 

@@ -1,8 +1,9 @@
-// The headers of the packet that a program sees: each that the script looks at is found once, at the program's start. Its address is null where the packet does not
-// have it, so a field of it is read behind a check that is mostly known to the optimiser.
+// The headers of the packet that a program sees: those that the script looks at are found in one walk through the packet, at the program's start. The address of one
+// is null where the packet does not have it, so a field of it is read behind a check that is mostly known to the optimiser.
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <set>
 
 #include "codegen/lower_internal.h"
@@ -17,8 +18,10 @@ namespace {
 constexpr uint64_t network_order(uint64_t n) { return (n & 0xff) << 8 | n >> 8; }
 constexpr uint32_t tag_size = 4, tags_followed = 2;
 constexpr unsigned extensions_followed = 6;
-// At most this far into the packet a transport header can begin: tags, the IPv6 header, the extension headers followed.
-constexpr uint64_t offset_mask = 0x3fff;
+// No transport header begins behind it: tags, the IPv6 header, the extension headers followed.
+constexpr uint64_t farthest = 0x3fff;
+constexpr auto transport_views = {ViewKind::tcp, ViewKind::udp, ViewKind::icmp, ViewKind::icmp6};
+constexpr auto network_views = {ViewKind::ip, ViewKind::ip6, ViewKind::tcp, ViewKind::udp, ViewKind::icmp, ViewKind::icmp6};
 // What the kernel is asked to keep in one piece where it has less: all headers of usual packets.
 constexpr uint64_t pulled = 128;
 
@@ -40,13 +43,22 @@ PacketLowering::PacketLowering(const PacketSource& source, Emit& e) : source_(so
 
 void PacketLowering::find(const std::set<ViewKind>& used) {
   if (used.empty()) return;
+  used_ = used;
   if (source_.direct) {
     if (source_.pull) pull();
     data_ = emit.to_address(emit.resize(emit.context_load(32, source_.data), 64, false));
     end_ = emit.to_address(emit.resize(emit.context_load(32, source_.data_end), 64, false));
   }
+  for (const PacketView& view : packet_views()) found_[view.kind] = variable(emit.null());
+  place_ = variable(start());
+  type_ = variable(emit.imm(0, 16));
+  protocol_ = variable(emit.imm(0, 8));
+  if (source_.link_layer) link();
+  else if (source_.protocol) emit.store(type_, emit.resize(emit.context_load(32, *source_.protocol), 16, false));
+  if (wanted(network_views)) network();
+  if (wanted(transport_views)) transport();
   for (const PacketView& view : packet_views())
-    if (used.contains(view.kind)) views_[view.kind] = make(view);
+    if (used.contains(view.kind)) views_[view.kind] = view.kind == ViewKind::whole ? emit.context() : emit.load_address(found_[view.kind]);
 }
 
 Value PacketLowering::view(const PacketView& view) { return views_.at(view.kind); }
@@ -85,170 +97,145 @@ void PacketLowering::pull() {
   emit.branch(emit.compare(Compare::ult, seen, wanted), [&] { emit.helper(BPF_FUNC_skb_pull_data, {emit.context(), wanted}); }, {}, false);
 }
 
-// `size` bytes at an offset, or null where the packet ends before.
-Value PacketLowering::at(Value offset, uint32_t size) {
+// ---- the way through the packet ----
+
+Value PacketLowering::variable(Value first) {
+  Value made = emit.slot(8);
+  emit.store(made, first);
+  return made;
+}
+
+bool PacketLowering::wanted(std::initializer_list<ViewKind> kinds) const {
+  return std::ranges::any_of(kinds, [&](ViewKind kind) { return used_.contains(kind); });
+}
+
+Value PacketLowering::start() { return source_.direct ? data_ : emit.imm(0); }
+Value PacketLowering::place() { return source_.direct ? emit.load_address(place_) : emit.load(place_, 64); }
+Value PacketLowering::behind(Value place, Value bytes) { return source_.direct ? emit.offset(place, bytes) : emit.binary(Op::add, place, bytes); }
+
+// The same place, of which the verifier knows no more than that it is a place in the packet: what stands behind is looked at once, not once for each way that leads
+// there.
+Value PacketLowering::forgotten(Value place) {
+  if (!source_.direct) return emit.binary(Op::bit_and, place, emit.imm(farthest));
+  Value offset = emit.opaque(emit.binary(Op::sub, emit.resize(place, 64, false), emit.resize(data_, 64, false)));  // in 64 bits: half a pointer is refused
+  return emit.offset(data_, emit.binary(Op::bit_and, offset, emit.imm(farthest)));
+}
+
+void PacketLowering::move_on(Value place, uint64_t bytes) { emit.store(place_, behind(place, emit.imm(bytes))); }
+
+void PacketLowering::header(Value place, uint32_t size, const std::function<void(Value header, Value place)>& use) {
   if (!source_.direct) {
     Value copy = emit.slot(size);
-    Value failed = emit.helper(BPF_FUNC_skb_load_bytes, {emit.context(), offset, copy, emit.imm(size)});
-    return emit.choose(emit.compare(Compare::eq, failed, emit.imm(0)), [&] { return copy; }, [&] { return emit.null(); });
+    Value failed = emit.helper(BPF_FUNC_skb_load_bytes, {emit.context(), place, copy, emit.imm(size)});
+    emit.branch(emit.compare(Compare::eq, failed, emit.imm(0)), [&] { use(copy, place); });
+    return;
   }
   // The check and the loads must be on one and the same register: the optimiser would compute the address twice.
-  Value place = emit.opaque(emit.offset(data_, offset));
-  return emit.choose(emit.compare(Compare::ule, emit.offset(place, uint64_t{size}), end_), [&] { return place; }, [&] { return emit.null(); });
+  Value same = emit.opaque(place, true);
+  emit.branch(emit.compare(Compare::ule, emit.offset(same, uint64_t{size}), end_), [&] { use(same, same); });
 }
 
-Value PacketLowering::present(Value address) { return emit.compare(Compare::ne, address, emit.null()); }
-
-Value PacketLowering::if_present(Value address, const Emit::Yield& yes) {
-  return emit.choose(present(address), yes, [&] { return emit.imm(0); });
-}
-
-Value PacketLowering::if_view(Value condition, const Emit::Yield& yes) {
-  return emit.choose(condition, yes, [&] { return emit.null(); });
-}
-
-Value PacketLowering::ethernet() {
-  if (!ethernet_) ethernet_ = at(emit.imm(0), 14);
-  return ethernet_;
-}
-
-// The EtherType behind the header's addresses, as it lies in memory.
-Value PacketLowering::first_type() {
-  if (!first_type_) first_type_ = if_present(ethernet(), [&] { return emit.resize(emit.load(ethernet(), 16, 12), 64, false); });
-  return first_type_;
-}
-
-Value PacketLowering::is_tag(Value type) {
-  Value plain = emit.compare(Compare::eq, type, emit.imm(network_order(ETH_P_8021Q)));
-  return emit.binary(Op::bit_or, plain, emit.compare(Compare::eq, type, emit.imm(network_order(ETH_P_8021AD))));
-}
-
-// EtherType << 8 | offset of what follows, behind tags.
-Value PacketLowering::behind_tags(Value type, uint64_t offset, uint32_t left) {
-  Value here = emit.binary(Op::bit_or, emit.binary(Op::shl, type, emit.imm(8)), emit.imm(offset));
-  if (left == 0) return here;
-  return emit.choose(
-      is_tag(type),
-      [&] {
-        Value tag = at(emit.imm(offset), tag_size);
-        return if_present(tag, [&] { return behind_tags(emit.resize(emit.load(tag, 16, 2), 64, false), offset + tag_size, left - 1); });
-      },
-      [&] { return here; });
-}
-
-Value PacketLowering::network() {
-  if (network_) return network_;
-  if (source_.link_layer) return network_ = behind_tags(first_type(), 14, tags_followed);
-  Value type = source_.protocol ? emit.resize(emit.context_load(32, *source_.protocol), 64, false) : emit.imm(0);
-  return network_ = emit.binary(Op::shl, emit.binary(Op::bit_and, type, emit.imm(0xffff)), emit.imm(8));
-}
-
-Value PacketLowering::network_offset() { return emit.binary(Op::bit_and, network(), emit.imm(0xff)); }
-
-Value PacketLowering::is_type(uint64_t type) {
-  return emit.compare(Compare::eq, emit.binary(Op::lshr, network(), emit.imm(8)), emit.imm(network_order(type)));
-}
-
-Value PacketLowering::tag() {
-  first_type();  // here, not in an arm: others use it too
-  auto in_packet = [&] { return if_view(is_tag(first_type()), [&] { return at(emit.imm(14), tag_size); }); };
-  if (!source_.vlan_present) return in_packet();
-  // Taken off the packet by then: put together again.
-  Value made = emit.slot(tag_size);
-  return emit.choose(
-      emit.compare(Compare::ne, emit.context_load(32, *source_.vlan_present), emit.imm(0, 32)),
-      [&] {
-        emit.store(made, swap_bytes(emit, emit.resize(emit.context_load(32, *source_.vlan_tci), 16, false), 16));
-        emit.store(made, emit.resize(first_type(), 16, false), 2);
-        return made;
-      },
-      in_packet);
-}
-
-Value PacketLowering::ip4() {
-  if (ip_) return ip_;
-  return ip_ = if_view(is_type(ETH_P_IP), [&] {
-           Value header = at(network_offset(), sizeof_ip);
-           return if_view(present(header), [&] {
-             Value first = emit.load(header, 8);  // version and length in words
-             Value valid = emit.compare(Compare::ult, emit.binary(Op::sub, first, emit.imm(0x45, 8)), emit.imm(11, 8));
-             return if_view(valid, [&] { return header; });
-           });
-         });
-}
-
-Value PacketLowering::ip6() {
-  if (ip6_) return ip6_;
-  return ip6_ = if_view(is_type(ETH_P_IPV6), [&] { return at(network_offset(), sizeof_ip6); });
-}
-
-// Offset << 8 | protocol of the transport header; 0 where there is none, as in fragments behind the first.
-Value PacketLowering::transport() {
-  if (transport_) return transport_;
-  Value four = ip4(), six = ip6();
-  auto of_four = [&] {
-    Value fragment = emit.binary(Op::bit_and, emit.load(four, 16, 6), emit.imm(network_order(0x1fff), 16));
-    return emit.choose(
-        emit.compare(Compare::eq, fragment, emit.imm(0, 16)),
-        [&] {
-          Value words = emit.binary(Op::bit_and, emit.resize(emit.load(four, 8), 64, false), emit.imm(0xf));
-          return packed(emit.binary(Op::add, network_offset(), emit.binary(Op::shl, words, emit.imm(2))), emit.load(four, 8, 9));
-        },
-        [&] { return emit.imm(0); });
-  };
-  auto of_six = [&] { return behind_extensions(packed(emit.binary(Op::add, network_offset(), emit.imm(sizeof_ip6)), emit.load(six, 8, 6)), extensions_followed); };
-  return transport_ = emit.choose(present(four), of_four, [&] { return if_present(six, of_six); });
-}
-
-Value PacketLowering::packed(Value offset, Value protocol) {
-  return emit.binary(Op::bit_or, emit.binary(Op::shl, offset, emit.imm(8)), emit.resize(protocol, 64, false));
-}
-
-Value PacketLowering::protocol_is(Value packed, uint64_t protocol) {
-  return emit.compare(Compare::eq, emit.binary(Op::bit_and, packed, emit.imm(0xff)), emit.imm(protocol));
-}
-
-Value PacketLowering::behind_extensions(Value packed_place, unsigned left) {
-  if (left == 0) return packed_place;
-  Value extension = protocol_is(packed_place, IPPROTO_HOPOPTS);
-  for (const int kind : {int{IPPROTO_ROUTING}, int{IPPROTO_FRAGMENT}, int{IPPROTO_AH}, int{IPPROTO_DSTOPTS}, int{IPPROTO_MH}}) extension = emit.binary(Op::bit_or, extension, protocol_is(packed_place, static_cast<uint64_t>(kind)));
-  auto follow = [&] {
-    Value offset = emit.binary(Op::bit_and, emit.binary(Op::lshr, packed_place, emit.imm(8)), emit.imm(offset_mask));
-    Value header = at(offset, 8);
-    return if_present(header, [&] {
-      Value units = emit.resize(emit.load(header, 8, 1), 64, false);
-      Value whole = emit.binary(Op::shl, emit.binary(Op::add, units, emit.imm(1)), emit.imm(3));
-      Value authentication = emit.binary(Op::shl, emit.binary(Op::add, units, emit.imm(2)), emit.imm(2));
-      Value size = emit.select(protocol_is(packed_place, IPPROTO_AH), authentication, whole);
-      size = emit.select(protocol_is(packed_place, IPPROTO_FRAGMENT), emit.imm(8), size);
-      Value later = emit.binary(Op::bit_and, emit.load(header, 16, 2), emit.imm(network_order(0xfff8), 16));
-      Value behind = emit.binary(Op::bit_and, protocol_is(packed_place, IPPROTO_FRAGMENT), emit.compare(Compare::ne, later, emit.imm(0, 16)));
-      Value next = packed(emit.binary(Op::add, offset, size), emit.load(header, 8));
-      return emit.choose(behind, [&] { return emit.imm(0); }, [&] { return behind_extensions(next, left - 1); });
-    });
-  };
-  return emit.choose(extension, follow, [&] { return packed_place; });
-}
-
-Value PacketLowering::transport_view(uint64_t protocol, uint32_t size) {
-  return if_view(protocol_is(transport(), protocol), [&] {
-    return at(emit.binary(Op::bit_and, emit.binary(Op::lshr, transport(), emit.imm(8)), emit.imm(offset_mask)), size);
+void PacketLowering::link() {
+  // A tag that was taken off the packet by then is put together again: what it says, then the type of what follows it.
+  const bool taken_off = used_.contains(ViewKind::vlan) && source_.vlan_present;
+  Value taken = taken_off ? variable(emit.imm(0)) : Value{};
+  header(start(), 14, [&](Value ethernet, Value place) {
+    emit.store(found_[ViewKind::eth], ethernet);
+    Value type = emit.load(ethernet, 16, 12);
+    if (taken_off) emit.store(taken, type, 2);
+    emit.store(type_, type);
+    move_on(place, 14);
+    if (wanted(network_views) || used_.contains(ViewKind::vlan)) tags(tags_followed);
+  });
+  if (!taken_off) return;
+  emit.branch(emit.compare(Compare::ne, emit.context_load(32, *source_.vlan_present), emit.imm(0, 32)), [&] {
+    emit.store(taken, swap_bytes(emit, emit.resize(emit.context_load(32, *source_.vlan_tci), 16, false), 16));
+    emit.store(found_[ViewKind::vlan], taken);
   });
 }
 
-Value PacketLowering::make(const PacketView& view) {
-  switch (view.kind) {
-    case ViewKind::eth: return ethernet();
-    case ViewKind::vlan: return tag();
-    case ViewKind::ip: return ip4();
-    case ViewKind::ip6: return ip6();
-    case ViewKind::tcp: return transport_view(IPPROTO_TCP, view.size);
-    case ViewKind::udp: return transport_view(IPPROTO_UDP, view.size);
-    case ViewKind::icmp: transport(); return if_view(present(ip4()), [&] { return transport_view(IPPROTO_ICMP, view.size); });
-    case ViewKind::icmp6: transport(); return if_view(present(ip6()), [&] { return transport_view(IPPROTO_ICMPV6, view.size); });
-    case ViewKind::whole: return emit.context();
+void PacketLowering::tags(uint32_t left) {
+  if (left == 0) return;
+  auto is = [&](uint64_t type) { return emit.compare(Compare::eq, emit.load(type_, 16), emit.imm(network_order(type), 16)); };
+  auto follow = [&] {
+    emit.store(type_, emit.imm(0, 16));
+    header(place(), tag_size, [&](Value tag, Value place) {
+      if (left == tags_followed) emit.store(found_[ViewKind::vlan], tag);
+      emit.store(type_, emit.load(tag, 16, 2));
+      move_on(place, tag_size);
+      tags(left - 1);
+    });
+  };
+  emit.branch(emit.binary(Op::bit_or, is(ETH_P_8021Q), is(ETH_P_8021AD)), follow, {}, false);
+}
+
+void PacketLowering::network() {
+  auto is = [&](uint64_t type) { return emit.compare(Compare::eq, emit.load(type_, 16), emit.imm(network_order(type), 16)); };
+  emit.branch(is(ETH_P_IP), [&] { ip4(); }, [&] { emit.branch(is(ETH_P_IPV6), [&] { ip6(); }); });
+}
+
+void PacketLowering::ip4() {
+  header(place(), 20, [&](Value ip, Value place) {
+    Value first = emit.resize(emit.load(ip, 8), 64, false);  // version, and length in words
+    emit.branch(emit.compare(Compare::ult, emit.binary(Op::sub, first, emit.imm(0x45)), emit.imm(11)), [&] {
+      emit.store(found_[ViewKind::ip], ip);
+      Value fragment = emit.binary(Op::bit_and, emit.load(ip, 16, 6), emit.imm(network_order(0x1fff), 16));
+      emit.branch(emit.compare(Compare::eq, fragment, emit.imm(0, 16)), [&] {
+        emit.store(protocol_, emit.load(ip, 8, 9));
+        emit.store(place_, behind(place, emit.binary(Op::shl, emit.binary(Op::bit_and, first, emit.imm(0xf)), emit.imm(2))));
+      });
+    });
+  });
+}
+
+void PacketLowering::ip6() {
+  header(place(), 40, [&](Value ip, Value place) {
+    emit.store(found_[ViewKind::ip6], ip);
+    emit.store(protocol_, emit.load(ip, 8, 6));
+    move_on(place, 40);
+    if (wanted(transport_views)) emit.loop(emit.imm(0), emit.imm(extensions_followed), extensions_followed, [&](Value) { extension(); });
+  });
+}
+
+// One turn of the loop over extension headers. It ends behind the last, where the packet ends, and in fragments behind the first.
+void PacketLowering::extension() {
+  Value protocol = emit.load(protocol_, 8), known = emit.imm(0, 1);
+  auto is = [&](uint64_t kind) { return emit.compare(Compare::eq, protocol, emit.imm(kind, 8)); };
+  for (const int kind : {int{IPPROTO_HOPOPTS}, int{IPPROTO_ROUTING}, int{IPPROTO_FRAGMENT}, int{IPPROTO_AH}, int{IPPROTO_DSTOPTS}, int{IPPROTO_MH}})
+    known = emit.binary(Op::bit_or, known, is(static_cast<uint64_t>(kind)));
+  auto follow = [&] {
+    emit.store(protocol_, emit.imm(0, 8));
+    header(place(), 8, [&](Value extension, Value place) {
+      Value units = emit.resize(emit.load(extension, 8, 1), 64, false);
+      Value size = emit.binary(Op::shl, emit.binary(Op::add, units, emit.imm(1)), emit.imm(3));
+      size = emit.select(is(IPPROTO_AH), emit.binary(Op::shl, emit.binary(Op::add, units, emit.imm(2)), emit.imm(2)), size);
+      size = emit.select(is(IPPROTO_FRAGMENT), emit.imm(8), size);
+      Value later = emit.binary(Op::bit_and, emit.load(extension, 16, 2), emit.imm(network_order(0xfff8), 16));
+      emit.branch(emit.binary(Op::bit_and, is(IPPROTO_FRAGMENT), emit.compare(Compare::ne, later, emit.imm(0, 16))), [&] { emit.leave_loop(); }, {}, false);
+      emit.store(protocol_, emit.load(extension, 8));
+      emit.store(place_, forgotten(behind(place, size)));
+      emit.next_turn();
+    });
+  };
+  emit.branch(known, follow);
+  emit.leave_loop();
+}
+
+void PacketLowering::transport() {
+  struct Transport {
+    ViewKind kind;
+    uint64_t protocol;
+    std::optional<ViewKind> within;  // none: both families have it
+  };
+  constexpr Transport known[] = {
+      {ViewKind::tcp, IPPROTO_TCP, {}}, {ViewKind::udp, IPPROTO_UDP, {}}, {ViewKind::icmp, IPPROTO_ICMP, ViewKind::ip}, {ViewKind::icmp6, IPPROTO_ICMPV6, ViewKind::ip6}};
+  for (const PacketView& view : packet_views()) {
+    auto row = std::ranges::find(known, view.kind, &Transport::kind);
+    if (row == std::end(known) || !used_.contains(view.kind)) continue;
+    Value is = emit.compare(Compare::eq, emit.load(protocol_, 8), emit.imm(row->protocol, 8));
+    if (row->within) is = emit.binary(Op::bit_and, is, emit.compare(Compare::ne, emit.load_address(found_[*row->within]), emit.null()));
+    emit.branch(is, [&] { header(place(), view.size, [&](Value found, Value) { emit.store(found_[view.kind], found); }); });
   }
-  return {};
 }
 
 // ---- what the rest of lowering asks ----

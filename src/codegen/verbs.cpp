@@ -58,7 +58,7 @@ class Recorder : public Emit {
     if (name(distance) == "0") return address;
     return named(fmt::format("{}+{}", name(address), name(distance)), 64);
   }
-  Value opaque(Value v) override { return v; }
+  Value opaque(Value v, bool) override { return v; }
 
   Value field_offset(Type structure, const Member& member) override { return named(fmt::format("offset({}.{})", structure->name, member.name), 64); }
   Value field_exists(Type structure, std::string_view member) override { return named(fmt::format("exists({}.{})", structure->name, member), 64); }
