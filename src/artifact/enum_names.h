@@ -17,8 +17,8 @@ static_assert(kind_names.size() == static_cast<size_t>(Kind::tseries) + 1);
 inline constexpr auto stack_mode_names = std::to_array<std::string_view>({"bpftrace", "perf", "raw", "build_id"});
 static_assert(stack_mode_names.size() == static_cast<size_t>(StackMode::build_id) + 1);
 
-inline constexpr auto storage_names = std::to_array<std::string_view>({"global", "percpu_slot", "hash", "percpu_hash", "array", "percpu_array", "queue", "bloom", "object", "redirect"});
-static_assert(storage_names.size() == static_cast<size_t>(Storage::redirect) + 1);
+inline constexpr auto storage_names = std::to_array<std::string_view>({"global", "percpu_slot", "hash", "percpu_hash", "array", "percpu_array", "queue", "bloom", "object", "redirect", "sockets"});
+static_assert(storage_names.size() == static_cast<size_t>(Storage::sockets) + 1);
 
 inline constexpr auto action_names =
     std::to_array<std::string_view>({"printf", "print_value", "print_map", "print_element", "clear", "zero", "exit", "time", "join", "cat",

@@ -91,12 +91,13 @@ enum class Storage : uint8_t {
   bloom,         // keys alone, of which can be asked whether they may be there; cannot be read
   object,        // plain values that hang on objects of the kernel (the keys: pointers) and end with them; cannot be read
   redirect,      // where packets can go, by index; the run side alone writes to it
+  sockets,       // sockets, by index, that other processes put in, or programs of sockets' events; cannot be read
 };
 constexpr bool is_percpu(Storage s) { return s == Storage::percpu_slot || s == Storage::percpu_hash || s == Storage::percpu_array; }
-constexpr bool is_keyed(Storage s) { return s == Storage::hash || s == Storage::percpu_hash || s == Storage::array || s == Storage::percpu_array || s == Storage::bloom || s == Storage::object || s == Storage::redirect; }
-constexpr bool is_array(Storage s) { return s == Storage::array || s == Storage::percpu_array || s == Storage::redirect; }
+constexpr bool is_keyed(Storage s) { return s == Storage::hash || s == Storage::percpu_hash || s == Storage::array || s == Storage::percpu_array || s == Storage::bloom || s == Storage::object || s == Storage::redirect || s == Storage::sockets; }
+constexpr bool is_array(Storage s) { return s == Storage::array || s == Storage::percpu_array || s == Storage::redirect || s == Storage::sockets; }
 // Whether the run side can read all elements at any time.
-constexpr bool is_listed(Storage s) { return s != Storage::queue && s != Storage::bloom && s != Storage::object && s != Storage::redirect; }
+constexpr bool is_listed(Storage s) { return s != Storage::queue && s != Storage::bloom && s != Storage::object && s != Storage::redirect && s != Storage::sockets; }
 
 struct Map {
   std::string name;      // "@x"

@@ -169,7 +169,7 @@ Result<> check_param(const Param& param, const std::string& place) {
 Result<> check_load(const Load& load, const Meta& meta, const std::string& place) {
   if (load.map >= meta.maps.size()) return wrong(place, "map {} of {}", load.map, meta.maps.size());
   const Map& map = meta.maps[load.map];
-  if (map.storage == Storage::global || map.storage == Storage::object || is_percpu(map.storage)) return wrong(place, "{} cannot be filled", map.name);
+  if (map.storage == Storage::global || map.storage == Storage::object || map.storage == Storage::sockets || is_percpu(map.storage)) return wrong(place, "{} cannot be filled", map.name);
   if (!std::ranges::all_of(map.key, is_readable) || (map.storage != Storage::bloom && !is_readable(map.value))) return wrong(place, "{} has types that cannot be read from a file", map.name);
   return {};
 }

@@ -102,7 +102,8 @@ class CallLower {
   virtual Value find_into(size_t map, size_t key, size_t variable) = 0;
   virtual Value count_elements(size_t map) = 0;  // 64 bits; none for a map without keys
   virtual Value has_element(size_t map, size_t key) = 0;  // 1 bit
-  virtual Value redirect(size_t map, size_t key) = 0;     // what a program returns that sends the packet to where the map says
+  virtual Value map(size_t map) = 0;                      // the map itself, for helpers
+  virtual Value map_key(size_t map, size_t key) = 0;      // address of the key as the map has it
   // Maps without places: a value goes in (the answer is the kernel's: 0, or what is wrong); one comes out, or is looked at, into a variable. 1 bit: whether there was one.
   virtual Value push(size_t map, size_t value) = 0;
   virtual Value take_into(size_t map, size_t variable, uint32_t helper) = 0;

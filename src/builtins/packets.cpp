@@ -43,6 +43,12 @@ void check_view(CallCheck& c) {
   else if (view && view->link_layer && !packet->link_layer) c.diagnostics().report<Diag::packet_link_layer>(c.expr().span, kind_of(c), c.call().name);
 }
 
+// Through a map: XDP_PASS where it has nothing at the index.
+Value lower_redirect(Emit& e, CallLower& c) {
+  if (c.count() == 1) return e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)});
+  return e.helper(BPF_FUNC_redirect_map, {c.map(0), c.value64(1), e.imm(XDP_PASS)});
+}
+
 Value lower_view(Emit& e, CallLower& c) { return e.compare(Compare::ne, c.packet_view(*find_packet_view(c.call().name)), e.null()); }
 
 void check_redirect(CallCheck& c) {
@@ -200,12 +206,12 @@ const Builtin rows[] = {
     {.name = "redirect",
      .signature = "redirect(int ifindex) -> int64 | redirect(map map, key index) -> int64",
      .doc =
-         "Sends the packet out of another network interface: `return redirect(3)`. Through a `devmap` (interfaces) or `cpumap` (CPUs) of xdp probes it goes to where the map says, many at a "
-         "time: `let @to = devmap(8); begin { @to[0] = 3; } xdp:eth0 { return redirect(@to, 0); }`; where the map has nothing it passes.",
+         "Sends the packet out of another network interface: `return redirect(3)`. Through a `devmap` (interfaces), `cpumap` (CPUs) or `xskmap` (AF_XDP sockets of another process) of xdp probes it goes to where the map says, "
+         "many at a time: `let @to = devmap(8); begin { @to[0] = 3; } xdp:eth0 { return redirect(@to, 0); }`; where the map has nothing it passes.",
      .example = "xdp:lo /udp.dport == 9/ { return redirect(2); }",
      .flags = BuiltinFlag::unsafe | BuiltinFlag::needs_probe,
      .check = check_redirect,
-     .lower = [](Emit& e, CallLower& c) { return c.count() > 1 ? c.redirect(0, 1) : e.helper(BPF_FUNC_redirect, {c.value64(0), e.imm(0)}); }},
+     .lower = lower_redirect},
     {.name = "capture",
      .signature = "capture(literal string path, literal int snaplen = 65000)",
      .doc =

@@ -68,7 +68,7 @@ std::span<const Family> families() {
       Family{"Stacks and symbols", stack_rows()},          Family{"Output", output_rows()},
       Family{"Changing what is traced", control_rows()},   Family{"Maps", map_rows()},
       Family{"Values of maps", aggregation_rows()},        Family{"Questions answered when compiling", compile_time_rows()},
-      Family{"Questions to the kernel", query_rows()},     Family{"Packets", packet_rows()},
+      Family{"Questions to the kernel", query_rows()},     Family{"Packets", packet_rows()}, Family{"Sockets", socket_rows()},
   };
   return all;
 }

@@ -20,6 +20,7 @@ std::span<const Builtin> aggregation_rows();
 std::span<const Builtin> query_rows();
 std::span<const Builtin> compile_time_rows();
 std::span<const Builtin> packet_rows();
+std::span<const Builtin> socket_rows();
 
 // The bare word of an argument of parameter type `mode`; empty if it is something else.
 std::string_view mode_word(const ast::Expr& argument);

@@ -66,7 +66,8 @@ class RowLowering : public CallLower {
   Value has_element(size_t map, size_t key) override { return l_->has_element(arg(map), arg(key)); }
   Value push(size_t map, size_t value) override { return l_->push(arg(map), arg(value)); }
   Value take_into(size_t map, size_t variable, uint32_t helper) override { return l_->take_into(arg(map), arg(variable), helper); }
-  Value redirect(size_t map, size_t key) override { return l_->redirect(arg(map), arg(key)); }
+  Value map(size_t map) override { return emit().map(l_->map_info(arg(map)).index); }
+  Value map_key(size_t map, size_t key) override { return l_->key(l_->map_info(arg(map)), arg(key)); }
   Value count_elements(size_t map) override {
     const MapInfo& info = l_->map_info(arg(map));
     if (!info.keyed) return {};

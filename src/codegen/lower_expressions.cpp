@@ -123,7 +123,7 @@ Value Lowering::cast(const ast::Expr& e, const ast::Cast& node) {
 Value Lowering::field_scalar(const ast::Expr& e) {
   if (const ContextField* field = context_field(e)) {
     Value v = access(field->access);
-    if (field->network_order) v = swap_bytes(emit, emit.resize(v, 16, false), 16);
+    if (field->network_order) v = swap_bytes(emit, emit.resize(v, bits_of(e.type), false), bits_of(e.type));
     if (e.type->kind == Kind::boolean) return emit.resize(emit.resize(v, 8, false), 1, false);
     return emit.width(v) == bits_of(e.type) ? v : emit.resize(v, bits_of(e.type), false);
   }

@@ -166,7 +166,6 @@ class Lowering {
   Value find_into(const ast::Expr& map, const ast::Expr& key, const ast::Expr& variable);
   Value has_element(const ast::Expr& map, const ast::Expr& key);
   Value push(const ast::Expr& map, const ast::Expr& value);
-  Value redirect(const ast::Expr& map, const ast::Expr& key);
   Value take_into(const ast::Expr& map, const ast::Expr& variable, uint32_t helper);
   Value merged(const MapInfo& info, Value key);
   // Adds up the values of all CPUs in two words of memory.
@@ -193,6 +192,7 @@ class Lowering {
   void run(std::span<const ast::StmtPtr> statements);
   void unroll(const ast::Unroll& node);
   void steps();
+  void run_only(const Context::Only& only);
   void statement(const ast::Stmt& s);
   void assign(const ast::Stmt& s, const ast::Assign& assign);
   void assign_context(const ast::Stmt& s, const ast::Assign& assign);

@@ -271,11 +271,6 @@ Value Lowering::push(const ast::Expr& map, const ast::Expr& value) {
   return map_result(emit.helper(BPF_FUNC_map_push_elem, {emit.map(info.index), made, emit.imm(BPF_ANY)}));
 }
 
-// XDP_PASS where the map has nothing at the index.
-Value Lowering::redirect(const ast::Expr& map, const ast::Expr& key_expr) {
-  return emit.helper(BPF_FUNC_redirect_map, {emit.map(map_info(map).index), number64(key_expr), emit.imm(XDP_PASS)});
-}
-
 Value Lowering::take_into(const ast::Expr& map, const ast::Expr& target, uint32_t helper) {
   const MapInfo& info = map_info(map);
   const std::string& name = std::get<ast::Variable>(target.node).name;

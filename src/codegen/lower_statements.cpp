@@ -1,4 +1,6 @@
 // Statements, and the frame of a program.
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -83,10 +85,23 @@ void Lowering::steps() {
   }
 }
 
+// Leaves the program where it is not for it, having made the socket ask for the events that it is for.
+void Lowering::run_only(const Context::Only& only) {
+  auto is = [&](uint32_t value) { return emit.compare(Compare::eq, emit.context_load(32, only.offset), emit.imm(value, 32)); };
+  if (only.callbacks) {
+    Value begins = emit.imm(0, 1);
+    for (uint32_t value : only.asks) begins = emit.binary(Op::bit_or, begins, is(value));
+    emit.branch(begins, [&] {
+      Value asked = emit.resize(emit.context_load(32, offsetof(bpf_sock_ops, bpf_sock_ops_cb_flags)), 64, false);
+      emit.helper(BPF_FUNC_sock_ops_cb_flags_set, {emit.context(), emit.binary(Op::bit_or, asked, emit.imm(only.callbacks))});
+    });
+  }
+  emit.branch(emit.compare(Compare::ne, emit.context_load(32, only.offset), emit.imm(only.value, 32)), [&] { emit.leave(); });
+}
+
 void Lowering::program() {
   emit.at(instance.span);
-  if (const auto& only = instance.context.only)
-    emit.branch(emit.compare(Compare::ne, emit.context_load(32, only->offset), emit.imm(only->value, 32)), [&] { emit.leave(); });
+  if (const auto& only = instance.context.only) run_only(*only);
   find_packet();
   make_variables(instance.variables, instance.body);
   auto statements = [&] {
@@ -287,7 +302,7 @@ void Lowering::assign_context(const ast::Stmt& s, const ast::Assign& node) {
     Value old = emit.resize(field_scalar(*node.target), 64, type->is_signed);
     v = convert(arithmetic(*node.op, old, number(*node.value, wide), false, node.value.get(), site_of(unit.division_sites, &s)), wide, type);
   }
-  if (field->network_order) v = emit.resize(swap_bytes(emit, v, 16), 32, false);
+  if (field->network_order) v = emit.resize(swap_bytes(emit, v, bits_of(type)), 32, false);
   emit.context_store(offset, v);
 }
 

@@ -20,27 +20,41 @@ constexpr int64_t passing[] = {1};
 constexpr Verdicts decides{.names = verdict_names, .usual = 1, .passing = passing, .least = 0, .most = 1};
 constexpr Verdicts tells{.names = verdict_names, .usual = 1, .passing = passing, .least = 1, .most = 1};
 
+struct Field {
+  std::string_view name;
+  uint32_t offset = 0, size = 4;
+  // negative: a signed number; port: a port in the first two bytes, wide_port: in all four; text: by a helper, whose number is `offset`
+  enum Form : uint8_t { number, negative, port, wide_port, bytes, text } form = number;
+  bool writable = false;
+};
 // The word behind the kind's name, and what it stands for.
 struct Choice {
   std::string_view word, section;
   uint32_t attach = 0;
-  uint32_t event = 0;  // sockops
+  // Of sockops:
+  uint32_t event = 0;
+  uint32_t callbacks = 0;          // BPF_SOCK_OPS_..._CB_FLAG without which the event does not come
+  std::span<const Field> fields;   // what the event tells, behind what all do
+  bool holds_socket = false;       // sock_map_op_okay() of the kernel
 };
 constexpr Choice directions[] = {{"egress", "cgroup_skb/egress", BPF_CGROUP_INET_EGRESS}, {"ingress", "cgroup_skb/ingress", BPF_CGROUP_INET_INGRESS}};
-// Those that come without being asked for by flags of the socket.
+constexpr uint32_t argument(uint32_t i) { return offsetof(bpf_sock_ops, args) + 4 * i; }
+constexpr Field states[] = {{"old_state", argument(0)}, {"new_state", argument(1)}};
+constexpr Field retransmission[] = {{"seq", argument(0)}, {"segments", argument(1)}, {"error", argument(2), 4, Field::negative}};
+constexpr Field timeout[] = {{"retransmits", argument(0)}, {"rto", argument(1)}, {"expired", argument(2)}};
 constexpr Choice events[] = {
-    {"active_established", "sockops", BPF_CGROUP_SOCK_OPS, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB},
-    {"passive_established", "sockops", BPF_CGROUP_SOCK_OPS, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB},
-    {"tcp_connect", "sockops", BPF_CGROUP_SOCK_OPS, BPF_SOCK_OPS_TCP_CONNECT_CB},
-    {"tcp_listen", "sockops", BPF_CGROUP_SOCK_OPS, BPF_SOCK_OPS_TCP_LISTEN_CB},
+    {.word = "active_established", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, .holds_socket = true},
+    {.word = "passive_established", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, .holds_socket = true},
+    {.word = "tcp_connect", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_TCP_CONNECT_CB},
+    {.word = "tcp_listen", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_TCP_LISTEN_CB, .holds_socket = true},
+    {.word = "state", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_STATE_CB, .callbacks = BPF_SOCK_OPS_STATE_CB_FLAG, .fields = states},
+    {.word = "retrans", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_RETRANS_CB, .callbacks = BPF_SOCK_OPS_RETRANS_CB_FLAG, .fields = retransmission},
+    {.word = "rto", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_RTO_CB, .callbacks = BPF_SOCK_OPS_RTO_CB_FLAG, .fields = timeout},
+    {.word = "rtt", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_RTT_CB, .callbacks = BPF_SOCK_OPS_RTT_CB_FLAG},
 };
+// Where a connection begins, and so asks for the events that it must ask for.
+constexpr uint32_t beginnings[] = {BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB};
 
-struct Field {
-  std::string_view name;
-  uint32_t offset = 0, size = 4;
-  enum Form : uint8_t { number, negative, port, bytes, text } form = number;  // negative: a signed number; text: by a helper, whose number is `offset`
-  bool writable = false;
-};
 #define AWL_FIELD(structure, field) #field, offsetof(structure, field), sizeof(structure::field)
 using enum Field::Form;
 constexpr Field address4[] = {{AWL_FIELD(bpf_sock_addr, user_ip4), number, true}, {AWL_FIELD(bpf_sock_addr, user_port), port, true}, {AWL_FIELD(bpf_sock_addr, family)},
@@ -52,7 +66,11 @@ constexpr Field sock[] = {{AWL_FIELD(bpf_sock, bound_dev_if), number, true}, {AW
 constexpr Field option[] = {{AWL_FIELD(bpf_sockopt, level), negative}, {AWL_FIELD(bpf_sockopt, optname), negative}, {AWL_FIELD(bpf_sockopt, optlen), negative}};
 constexpr Field option_result[] = {{AWL_FIELD(bpf_sockopt, level), negative}, {AWL_FIELD(bpf_sockopt, optname), negative}, {AWL_FIELD(bpf_sockopt, optlen), negative}, {AWL_FIELD(bpf_sockopt, retval), negative}};
 constexpr Field ops[] = {{AWL_FIELD(bpf_sock_ops, op)}, {AWL_FIELD(bpf_sock_ops, family)}, {AWL_FIELD(bpf_sock_ops, remote_ip4)}, {AWL_FIELD(bpf_sock_ops, local_ip4)},
-                         {AWL_FIELD(bpf_sock_ops, remote_ip6), bytes}, {AWL_FIELD(bpf_sock_ops, local_ip6), bytes}, {AWL_FIELD(bpf_sock_ops, local_port)}};
+                         {AWL_FIELD(bpf_sock_ops, remote_ip6), bytes}, {AWL_FIELD(bpf_sock_ops, local_ip6), bytes}, {AWL_FIELD(bpf_sock_ops, local_port)},
+                         {AWL_FIELD(bpf_sock_ops, remote_port), wide_port}, {AWL_FIELD(bpf_sock_ops, state)}, {AWL_FIELD(bpf_sock_ops, srtt_us)}, {AWL_FIELD(bpf_sock_ops, rtt_min)},
+                         {AWL_FIELD(bpf_sock_ops, snd_cwnd)}, {AWL_FIELD(bpf_sock_ops, snd_ssthresh)}, {AWL_FIELD(bpf_sock_ops, mss_cache)}, {AWL_FIELD(bpf_sock_ops, total_retrans)},
+                         {AWL_FIELD(bpf_sock_ops, retrans_out)}, {AWL_FIELD(bpf_sock_ops, lost_out)}, {AWL_FIELD(bpf_sock_ops, packets_out)}, {AWL_FIELD(bpf_sock_ops, segs_in)},
+                         {AWL_FIELD(bpf_sock_ops, segs_out)}, {AWL_FIELD(bpf_sock_ops, bytes_received)}, {AWL_FIELD(bpf_sock_ops, bytes_acked)}};
 constexpr Field setting[] = {{AWL_FIELD(bpf_sysctl, write)}, {AWL_FIELD(bpf_sysctl, file_pos)}, {"name", BPF_FUNC_sysctl_get_name, 64, text}};
 constexpr Field device[] = {{AWL_FIELD(bpf_cgroup_dev_ctx, access_type)}, {AWL_FIELD(bpf_cgroup_dev_ctx, major)}, {AWL_FIELD(bpf_cgroup_dev_ctx, minor)}};
 #undef AWL_FIELD
@@ -89,8 +107,11 @@ constexpr Row rows[] = {
      "getsockopt { @[ctx.level, ctx.optname] = count(); }", "cgroup/getsockopt", BPF_CGROUP_GETSOCKOPT, option_result},
     {"setsockopt", "setsockopt[:CGROUP]", "A program sets an option of a socket: ctx.level, ctx.optname, ctx.optlen. `return DENY` refuses it.", "setsockopt { @[ctx.level, ctx.optname] = count(); }",
      "cgroup/setsockopt", BPF_CGROUP_SETSOCKOPT, option},
-    {"sockops", "sockops:active_established|passive_established|tcp_connect|tcp_listen[:CGROUP]",
-     "A TCP connection reaches a state: ctx.family, ctx.local_ip4, ctx.remote_ip4 (local_ip6, remote_ip6), ctx.local_port.", "sockops:active_established { @[ntop(ctx.remote_ip4)] = count(); }", "", 0, ops, &tells, events},
+    {"sockops", "sockops:EVENT[:CGROUP]",
+     "What happens to a TCP connection. EVENT: active_established, passive_established, tcp_connect, tcp_listen; state (from ctx.old_state to ctx.new_state), retrans (ctx.segments from ctx.seq on, ctx.error), "
+     "rto (a timer for the ctx.retransmits-th time, ctx.rto in ticks), rtt (a round trip was measured). ctx.family, ctx.local_ip4, ctx.remote_ip4 (local_ip6, remote_ip6), ctx.local_port, "
+     "ctx.remote_port, ctx.state, ctx.srtt_us (eighths of microseconds), ctx.rtt_min, ctx.snd_cwnd, ctx.total_retrans, ctx.bytes_acked, ctx.bytes_received and more. state, retrans, rto and rtt "
+     "come for connections that begin while the script runs: each is made to ask for them.", "sockops:active_established { @[ntop(ctx.remote_ip4)] = count(); }", "", 0, ops, &tells, events},
     {"sysctl", "sysctl[:CGROUP]", "A program reads or writes (ctx.write) a setting of the kernel below /proc/sys: ctx.name. `return DENY` refuses it.", "sysctl { @[ctx.name, ctx.write] = count(); }", "cgroup/sysctl",
      BPF_CGROUP_SYSCTL, setting},
     {"device", "device[:CGROUP]", "A program opens or makes a device file: ctx.major, ctx.minor, and ctx.access_type (kind of device, and what is wanted << 16). `return DENY` refuses it.",
@@ -143,8 +164,10 @@ Result<std::vector<Target>> match(const Target& target, Host& host) {
 
 ContextField context_field(const Field& field) {
   ContextField made{.name = std::string(field.name), .type = CSpelling{"unsigned int", 4, false}, .access = BytesAccess{.offset = field.offset, .size = field.size}, .writable = field.writable};
+  if (field.form == number && field.size == 8) made.type = CSpelling{"unsigned long", 8, false};
   if (field.form == negative) made.type = CSpelling{"int", 4, true};
   if (field.form == bytes) made.type = CSpelling{fmt::format("unsigned char[{}]", field.size), field.size, false};
+  if (field.form == wide_port) made.network_order = true;
   if (field.form == port) {
     made.type = CSpelling{"unsigned short", 2, false};
     made.network_order = true;
@@ -161,7 +184,11 @@ Result<Context> context(const Target& target, Host&) {
   Context made;
   for (const Field& field : row.fields) made.fields.push_back(context_field(field));
   const Choice* choice = target.parts.empty() ? nullptr : find_choice(row, target.parts[0]);
-  if (choice && choice->event != 0) made.only = Context::Only{offsetof(bpf_sock_ops, op), choice->event};
+  if (choice) {
+    for (const Field& field : choice->fields) made.fields.push_back(context_field(field));
+    made.holds_socket = choice->holds_socket;
+    if (choice->event != 0) made.only = Context::Only{offsetof(bpf_sock_ops, op), choice->event, choice->callbacks, beginnings};
+  }
   if (!row.packet) return made;
   made.skb = true;
   made.fields = skb_fields(SkbUser::cgroup);

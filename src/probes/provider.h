@@ -67,7 +67,7 @@ struct ContextField {
   Access access;
   // Of Context::fields:
   bool writable = false;       // may be assigned to
-  bool network_order = false;  // a 16-bit number in network order in a word of 32 bits, read and written in the machine's order
+  bool network_order = false;  // a number as wide as the type, in network order at the start of a word of 32 bits; read and written in the machine's order
 };
 
 // Where the packet is that a program sees (probes/packet.h has what can be read of it). Offsets are those of 32-bit words of the context.
@@ -99,8 +99,13 @@ struct Context {
   bool skb = false;                      // the context is struct __sk_buff
   std::optional<PacketSource> packet;
   const struct Verdicts* verdicts = nullptr;  // instead of the kind's
-  struct Only {                          // the program runs only where a 32-bit word of the context has this value
+  bool holds_socket = false;             // the context is struct bpf_sock_ops of an event at which a map takes its socket
+  // The program runs only where a 32-bit word of the context has a value. Events that a socket must ask for: it does, with `callbacks`, where the word has
+  // one of the values `asks`.
+  struct Only {
     uint32_t offset = 0, value = 0;
+    uint32_t callbacks = 0;
+    std::span<const uint32_t> asks;
   };
   std::optional<Only> only;
 };
@@ -122,6 +127,7 @@ struct Verdicts {
   std::span<const int64_t> passing;  // these change nothing; all others need --unsafe
   int64_t least = 0, most = 0;       // what the kernel takes
   std::optional<int64_t> redirect;   // what redirect() gives
+  std::optional<int64_t> assign;     // what assign() gives
 };
 extern const std::span<const Verdicts::Name> errno_names;  // EPERM ...: values of kinds that deny with an error
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr Verdicts::Name names[] = {{"SK_DROP", SK_DROP}, {"SK_PASS", SK_PASS}};
 constexpr int64_t passing[] = {SK_PASS};
-constexpr Verdicts verdicts{.names = names, .usual = SK_PASS, .passing = passing, .least = SK_DROP, .most = SK_PASS};
+constexpr Verdicts verdicts{.names = names, .usual = SK_PASS, .passing = passing, .least = SK_DROP, .most = SK_PASS, .assign = SK_PASS};
 
 std::optional<Target> parse(std::span<const std::string> parts, Span span, Diagnostics& diagnostics) {
   if (!check_part_count(sk_lookup_provider, parts, 0, 1, span, diagnostics)) return std::nullopt;
@@ -66,7 +66,7 @@ const Provider sk_lookup_provider{
     .syntax = "sk_lookup[:NETNS]",
     .doc =
         "The kernel looks for the listening socket that a new connection or a datagram is for: ctx.family, ctx.protocol, ctx.local_ip4, ctx.local_port, ctx.remote_ip4, "
-        "ctx.remote_port (local_ip6, remote_ip6). `return SK_DROP` refuses it. NETNS: a network namespace as `ip netns` names it, or its file.",
+        "ctx.remote_port (local_ip6, remote_ip6). `return SK_DROP` refuses it, `return assign(@m, index)` gives it to a socket of a `sockmap`. NETNS: a network namespace as `ip netns` names it, or its file.",
     .example = "sk_lookup { @[ctx.protocol, ctx.local_port] = count(); }",
     .expand = Expand::program_per_match,
     .verdicts = &verdicts,

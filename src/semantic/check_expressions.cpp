@@ -142,9 +142,9 @@ void Checker::map_ref(const ast::Expr& e, const ast::MapRef& m, bool stored) {
   const MapInfo& map = unit_->maps[m.name];
   if (map.kind) {
     const MapKind::Key key = map.kind->key;
-    const bool has_places = key != MapKind::Key::none && key != MapKind::Key::member && (stored || map.kind->storage != artifact::Storage::redirect);
+    const bool has_places = key != MapKind::Key::none && key != MapKind::Key::member && (!map.kind->targets() || (stored && map.kind->storage == artifact::Storage::redirect));
     if (!has_places || (key == MapKind::Key::index && !m.keyed)) {
-      diagnostics_->report<Diag::kind_place>(e.span, m.name, map.kind->name, has_places ? "it needs an index" : "its elements cannot be read").hint(fmt::format("use {}", map.kind->use));
+      diagnostics_->report<Diag::kind_place>(e.span, m.name, map.kind->name, has_places ? "it needs an index" : stored ? "its elements cannot be assigned to" : "its elements cannot be read").hint(fmt::format("use {}", map.kind->use));
       return;
     }
   }

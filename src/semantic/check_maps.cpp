@@ -59,6 +59,10 @@ void check_load(Unit& unit, const ast::Load& load, Diagnostics& diagnostics) {
     else d.hint(fmt::format("look it up in a probe, which tells the type of its keys: {}[comm]", load.name));
     return;
   }
+  if (kind_of(map).storage == artifact::Storage::sockets) {
+    diagnostics.report<Diag::load_type>(load.name_span, load.name, "value", "socket").hint(fmt::format("use {}", kind_of(map).use));
+    return;
+  }
   for (auto [what, type] : {std::pair("key", map.key), std::pair("value", form == MapKind::Key::member ? nullptr : map.value)}) {
     if (!type || (!is_aggregation(type) && artifact::is_readable(unit.types.describe(type)))) continue;
     diagnostics.report<Diag::load_type>(load.name_span, load.name, what, TypeTable::text(type)).hint(readable_hint);

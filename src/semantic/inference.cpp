@@ -100,7 +100,7 @@ void Inference::settle_maps() {
     if (map.pin.empty() && std::ranges::find(unit_.script.loads, name, &ast::Load::name) == unit_.script.loads.end()) continue;
     if (!map.kind || map.kind->key != MapKind::Key::index) widen(map.key);
     // Wider values of a devmap may hold programs, which kernels before 5.15 do not let xdp:IFACE:generic see.
-    if (!map.kind || map.kind->storage != artifact::Storage::redirect) widen(map.value);
+    if (!map.kind || !map.kind->targets()) widen(map.value);
   }
   for (auto& [name, map] : unit_.maps)
     if (!map.value) map.value = types_.integer(8, true);
@@ -135,7 +135,7 @@ MapInfo& Inference::map_info(const std::string& name, Span place) {
       map.key = types_.integer(4, false);
       map.key_span = declared->type_span;
     }
-    if (map.kind && map.kind->storage == artifact::Storage::redirect) map.value = types_.integer(4, false);
+    if (map.kind && map.kind->targets()) map.value = types_.integer(4, false);
     if (map.kind && map.kind->objects) {
       Type structure = types_.find_structure(map.kind->objects->structure);
       map.key = types_.pointer(structure ? structure : types_.none(), AddressSpace::kernel);
@@ -157,7 +157,7 @@ void Inference::grow(VariableInfo& variable, const ast::Expr* value, Type type, 
 
 void Inference::grow_map(MapInfo& map, const ast::Expr* value, Type type, Span place) {
   if (!type || type->kind == Kind::none) return;
-  if (map.kind && map.kind->storage == artifact::Storage::redirect) {
+  if (map.kind && map.kind->targets()) {
     if (!map.value_span) map.value_span = place;
     return;
   }

@@ -39,6 +39,8 @@ constexpr MapKind rows[] = {
     {"cgroupstorage", Key::object, of_storages, "@m[args.cgrp] = value", Storage::object, BPF_MAP_TYPE_CGRP_STORAGE, BPF_F_NO_PREALLOC, Feature::cgroup_storage, &cgroups},
     {"devmap", Key::index, "redirect", redirect_use, Storage::redirect, BPF_MAP_TYPE_DEVMAP, 0, {}},
     {"cpumap", Key::index, "redirect", redirect_use, Storage::redirect, BPF_MAP_TYPE_CPUMAP, 0, {}},
+    {"xskmap", Key::index, "redirect", "return redirect(@m, index) in xdp probes; another process puts its AF_XDP sockets in", Storage::sockets, BPF_MAP_TYPE_XSKMAP, 0, {}},
+    {"sockmap", Key::index, "hold assign", "hold(@m, index) in sockops probes, and return assign(@m, index) in sk_lookup probes", Storage::sockets, BPF_MAP_TYPE_SOCKMAP, 0, {}},
 };
 
 }  // namespace

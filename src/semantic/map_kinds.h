@@ -39,6 +39,8 @@ struct MapKind {
   const Objects* objects = nullptr;
 
   bool allows(std::string_view function) const;
+  // Whether values are numbers of 32 bits whatever the script says: the kernel makes something else of them.
+  bool targets() const { return storage == artifact::Storage::redirect || storage == artifact::Storage::sockets; }
 };
 
 std::span<const MapKind> map_kinds();

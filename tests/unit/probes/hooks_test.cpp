@@ -27,7 +27,7 @@ TEST(Hooks, Parse) {
   EXPECT_EQ(normalised("sk_lookup:"), "sk_lookup probe type does not accept an empty network namespace\n");
   EXPECT_EQ(normalised("socket_filter:lo:x"), "socket_filter probe type requires 1 arguments, found 2\n");
   EXPECT_EQ(normalised("fmod_ret:vfs_read"), "fmod_ret:vfs_read");
-  EXPECT_EQ(normalised("sockops:closed"), "sockops probes have no 'closed' (expects: active_established, passive_established, tcp_connect, tcp_listen)\n");
+  EXPECT_EQ(normalised("sockops:closed"), "sockops probes have no 'closed' (expects: active_established, passive_established, tcp_connect, tcp_listen, state, retrans, rto, rtt)\n");
 }
 
 TEST(Hooks, KindsOnCgroups) {
