@@ -9,6 +9,8 @@ namespace awl {
 
 using artifact::ParamKind;
 
+std::string kind_of(CallCheck& c) { return std::string(c.target().provider ? c.target().provider->name : ""); }
+
 namespace {
 
 // "arg3" -> 3
@@ -17,8 +19,6 @@ size_t argument_number(std::string_view name) {
   for (char digit : name.substr(3)) number = number * 10 + static_cast<size_t>(digit - '0');
   return number;
 }
-
-std::string kind_of(CallCheck& c) { return std::string(c.target().provider ? c.target().provider->name : ""); }
 
 void check_args(CallCheck& c) {
   if (!c.context().has_args) c.diagnostics().report<Diag::args_not_here>(c.expr().span, kind_of(c));

@@ -34,8 +34,6 @@ Type packet_field_type(TypeTable& types, const PacketField& field) {
 
 namespace {
 
-std::string kind_of(CallCheck& c) { return std::string(c.target().provider ? c.target().provider->name : ""); }
-
 void check_view(CallCheck& c) {
   const PacketView* view = find_packet_view(c.call().name);
   const auto& packet = c.context().packet;

@@ -22,6 +22,9 @@ std::span<const Builtin> compile_time_rows();
 std::span<const Builtin> packet_rows();
 std::span<const Builtin> socket_rows();
 
+// The name of the kind of probe that a call stands in; "" where it stands in none.
+std::string kind_of(CallCheck& c);
+
 // The bare word of an argument of parameter type `mode`; empty if it is something else.
 std::string_view mode_word(const ast::Expr& argument);
 // A literal integer (negated ones included) or text of an expression.

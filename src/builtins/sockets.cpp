@@ -7,8 +7,6 @@
 namespace awl {
 namespace {
 
-std::string kind_of(CallCheck& c) { return std::string(c.target().provider ? c.target().provider->name : ""); }
-
 void check_hold(CallCheck& c) {
   if (!c.context().holds_socket) c.diagnostics().report<Diag::hold_not_here>(c.expr().span, kind_of(c)).hint("use sockops:tcp_listen, sockops:active_established or sockops:passive_established");
 }

@@ -51,8 +51,11 @@ Object::Object(const Unit& u, StackLimits stack_limits)
 }
 
 uint32_t Object::kernel_function(const std::string& name) {
-  auto types = fixed ? unit.host->kernel_btf() : Result<const btf*>(nullptr);
-  return types && *types ? find_named(*types, name, BTF_KIND_FUNC, *unit.host) : 0;
+  if (!fixed) return 0;
+  auto [known, fresh] = kernel_functions_.try_emplace(name, 0);
+  if (!fresh) return known->second;
+  auto types = unit.host->kernel_btf();
+  return known->second = types ? find_named(*types, name, BTF_KIND_FUNC, *unit.host) : 0;
 }
 
 llvm::GlobalVariable* Object::make_global(const std::string& name, llvm::Constant* value, bool constant, const char* section, llvm::DIType* type) {

@@ -68,6 +68,7 @@ struct Object {
 
   std::map<std::string, llvm::GlobalVariable*, std::less<>> maps_;
   std::map<std::string, uint32_t, std::less<>> string_offsets_;
+  std::map<std::string, uint32_t> kernel_functions_;  // looking one up goes through all types
   std::string strings_;
   uint32_t zeros_size_ = 0;
   llvm::GlobalVariable* params_variable_ = nullptr;

@@ -29,7 +29,8 @@ struct Field {
 };
 // The word behind the kind's name, and what it stands for.
 struct Choice {
-  std::string_view word, section;
+  std::string_view word;
+  std::string_view section;  // with `attach`; "": those of the kind
   uint32_t attach = 0;
   // Of sockops:
   uint32_t event = 0;
@@ -43,14 +44,14 @@ constexpr Field states[] = {{"old_state", argument(0)}, {"new_state", argument(1
 constexpr Field retransmission[] = {{"seq", argument(0)}, {"segments", argument(1)}, {"error", argument(2), 4, Field::negative}};
 constexpr Field timeout[] = {{"retransmits", argument(0)}, {"rto", argument(1)}, {"expired", argument(2)}};
 constexpr Choice events[] = {
-    {.word = "active_established", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, .holds_socket = true},
-    {.word = "passive_established", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, .holds_socket = true},
-    {.word = "tcp_connect", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_TCP_CONNECT_CB},
-    {.word = "tcp_listen", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_TCP_LISTEN_CB, .holds_socket = true},
-    {.word = "state", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_STATE_CB, .callbacks = BPF_SOCK_OPS_STATE_CB_FLAG, .fields = states},
-    {.word = "retrans", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_RETRANS_CB, .callbacks = BPF_SOCK_OPS_RETRANS_CB_FLAG, .fields = retransmission},
-    {.word = "rto", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_RTO_CB, .callbacks = BPF_SOCK_OPS_RTO_CB_FLAG, .fields = timeout},
-    {.word = "rtt", .section = "sockops", .attach = BPF_CGROUP_SOCK_OPS, .event = BPF_SOCK_OPS_RTT_CB, .callbacks = BPF_SOCK_OPS_RTT_CB_FLAG},
+    {.word = "active_established", .event = BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, .holds_socket = true},
+    {.word = "passive_established", .event = BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB, .holds_socket = true},
+    {.word = "tcp_connect", .event = BPF_SOCK_OPS_TCP_CONNECT_CB},
+    {.word = "tcp_listen", .event = BPF_SOCK_OPS_TCP_LISTEN_CB, .holds_socket = true},
+    {.word = "state", .event = BPF_SOCK_OPS_STATE_CB, .callbacks = BPF_SOCK_OPS_STATE_CB_FLAG, .fields = states},
+    {.word = "retrans", .event = BPF_SOCK_OPS_RETRANS_CB, .callbacks = BPF_SOCK_OPS_RETRANS_CB_FLAG, .fields = retransmission},
+    {.word = "rto", .event = BPF_SOCK_OPS_RTO_CB, .callbacks = BPF_SOCK_OPS_RTO_CB_FLAG, .fields = timeout},
+    {.word = "rtt", .event = BPF_SOCK_OPS_RTT_CB, .callbacks = BPF_SOCK_OPS_RTT_CB_FLAG},
 };
 // Where a connection begins, and so asks for the events that it must ask for.
 constexpr uint32_t beginnings[] = {BPF_SOCK_OPS_TCP_CONNECT_CB, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB};
@@ -111,7 +112,7 @@ constexpr Row rows[] = {
      "What happens to a TCP connection. EVENT: active_established, passive_established, tcp_connect, tcp_listen; state (from ctx.old_state to ctx.new_state), retrans (ctx.segments from ctx.seq on, ctx.error), "
      "rto (a timer for the ctx.retransmits-th time, ctx.rto in ticks), rtt (a round trip was measured). ctx.family, ctx.local_ip4, ctx.remote_ip4 (local_ip6, remote_ip6), ctx.local_port, "
      "ctx.remote_port, ctx.state, ctx.srtt_us (eighths of microseconds), ctx.rtt_min, ctx.snd_cwnd, ctx.total_retrans, ctx.bytes_acked, ctx.bytes_received and more. state, retrans, rto and rtt "
-     "come for connections that begin while the script runs: each is made to ask for them.", "sockops:active_established { @[ntop(ctx.remote_ip4)] = count(); }", "", 0, ops, &tells, events},
+     "come for connections that begin while the script runs: each is made to ask for them.", "sockops:active_established { @[ntop(ctx.remote_ip4)] = count(); }", "sockops", BPF_CGROUP_SOCK_OPS, ops, &tells, events},
     {"sysctl", "sysctl[:CGROUP]", "A program reads or writes (ctx.write) a setting of the kernel below /proc/sys: ctx.name. `return DENY` refuses it.", "sysctl { @[ctx.name, ctx.write] = count(); }", "cgroup/sysctl",
      BPF_CGROUP_SYSCTL, setting},
     {"device", "device[:CGROUP]", "A program opens or makes a device file: ctx.major, ctx.minor, and ctx.access_type (kind of device, and what is wanted << 16). `return DENY` refuses it.",
@@ -199,7 +200,8 @@ Result<Context> context(const Target& target, Host&) {
 std::string section(const Target& target) {
   const Row& row = row_of(target.provider);
   const Choice* choice = target.parts.empty() ? nullptr : find_choice(row, target.parts[0]);
-  return std::string(choice ? choice->section : row.choices.empty() ? row.section : row.choices[0].section);
+  if (!choice && !row.choices.empty()) choice = &row.choices[0];
+  return std::string(choice && !choice->section.empty() ? choice->section : row.section);
 }
 
 Result<std::vector<Link>> attach(const Provider::AttachRequest& request, Host& host) {
@@ -208,7 +210,7 @@ Result<std::vector<Link>> attach(const Provider::AttachRequest& request, Host& h
     const Row& row = row_of(target.provider);
     const Choice* choice = target.parts.empty() ? nullptr : find_choice(row, target.parts[0]);
     AWL_TRY(folder, folder_of(target, host));
-    AWL_TRY(link, host.attach_cgroup(request.program, choice ? choice->attach : row.attach, folder));
+    AWL_TRY(link, host.attach_cgroup(request.program, choice && !choice->section.empty() ? choice->attach : row.attach, folder));
     links.push_back(std::move(link));
   }
   return links;

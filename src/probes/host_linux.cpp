@@ -13,22 +13,13 @@
 #include <cstdlib>
 
 #include "base/fd.h"
+#include "base/lines.h"
 #include "probes/linux_host.h"
 
 namespace awl {
 namespace {
 
 constexpr std::string_view no_btf_hint = "the kernel needs CONFIG_DEBUG_INFO_BTF=y, or give a BTF file with --btf FILE";
-
-// Calls a function with each line.
-template <typename F>
-void each_line(std::string_view text, F&& line) {
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    line(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-}
 
 // The next word, cut off the front.
 std::string_view next_word(std::string_view& text) {
@@ -143,8 +134,8 @@ Result<const btf*> LinuxHost::kernel_btf() {
 }
 
 bool LinuxHost::has_kernel_btf() {
-  const bool loaded = kernel_btf_ || kernel_btf_error_ || !options_.btf_file.empty();
-  return !loaded && access(kernel_btf_path, R_OK) == 0 ? true : kernel_btf().has_value();
+  const bool unread = !kernel_btf_ && !kernel_btf_error_ && options_.btf_file.empty();
+  return (unread && access(kernel_btf_path, R_OK) == 0) || kernel_btf().has_value();
 }
 
 Result<const btf*> LinuxHost::module_btf(const std::string& module) {

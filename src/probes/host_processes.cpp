@@ -11,6 +11,7 @@
 #include <cstring>
 #include <set>
 
+#include "base/lines.h"
 #include "probes/elf_file.h"
 #include "probes/linux_host.h"
 
@@ -73,19 +74,16 @@ struct Mapping {
 // "7f..-7f.. r-xp 00026000 08:01 1234   /path"
 template <typename F>
 void each_code_mapping(std::string_view maps, F&& use) {
-  while (!maps.empty()) {
-    const size_t end = std::min(maps.find('\n'), maps.size());
-    const std::string_view line = maps.substr(0, end);
-    maps.remove_prefix(std::min(end + 1, maps.size()));
+  each_line(maps, [&](std::string_view line) {
     const size_t access = line.find(' '), slash = line.find('/');
-    if (slash == std::string_view::npos || access == std::string_view::npos || line.substr(access + 1, 3).find('x') == std::string_view::npos) continue;
+    if (slash == std::string_view::npos || access == std::string_view::npos || line.substr(access + 1, 3).find('x') == std::string_view::npos) return;
     std::string_view inode = line.substr(0, slash);
     inode = inode.substr(0, inode.find_last_not_of(' ') + 1);
     inode = inode.substr(inode.rfind(' ') + 1);
     Mapping mapping{.path = line.substr(slash)};
     std::from_chars(inode.data(), inode.data() + inode.size(), mapping.inode);
     if (!mapping.path.ends_with(" (deleted)")) use(mapping);
-  }
+  });
 }
 
 // A mapped file's path as it can be opened here: the same file by the same path, or by way of the process's root.

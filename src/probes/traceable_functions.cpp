@@ -2,20 +2,11 @@
 
 #include <algorithm>
 
+#include "base/lines.h"
 #include "base/sort_texts.h"
 
 namespace awl {
 namespace {
-
-// Calls a function with each line.
-template <typename F>
-void each_line(std::string_view text, F&& line) {
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    line(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-}
 
 // "ADDRESS TYPE " cut off a line of symbols; false: it is no function.
 bool take_function(std::string_view& line) {

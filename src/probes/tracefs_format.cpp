@@ -3,6 +3,8 @@
 #include <charconv>
 #include <optional>
 
+#include "base/lines.h"
+
 namespace awl {
 namespace {
 
@@ -48,27 +50,25 @@ bool split_declaration(std::string_view declaration, FormatField& field) {
 
 std::vector<FormatField> parse_tracefs_format(std::string_view text) {
   std::vector<FormatField> fields;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trim(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+  each_line(text, [&](std::string_view whole) {
+    const std::string_view line = trim(whole);
     constexpr std::string_view prefix = "field:";
-    if (!line.starts_with(prefix)) continue;
+    if (!line.starts_with(prefix)) return;
     const size_t semicolon = line.find(';');
-    if (semicolon == std::string_view::npos) continue;
+    if (semicolon == std::string_view::npos) return;
     FormatField field;
-    if (!split_declaration(trim(line.substr(prefix.size(), semicolon - prefix.size())), field)) continue;
+    if (!split_declaration(trim(line.substr(prefix.size(), semicolon - prefix.size())), field)) return;
     const std::string_view items = line.substr(semicolon);
     const auto offset = item(items, "offset:"), size = item(items, "size:");
-    if (!offset || !size) continue;
+    if (!offset || !size) return;
     // __rel_loc counts from behind the word, which no access here describes.
-    if (line.find("__rel_loc ") != std::string_view::npos) continue;
+    if (line.find("__rel_loc ") != std::string_view::npos) return;
     field.offset = *offset;
     field.size = *size;
     field.is_signed = item(items, "signed:").value_or(0) != 0;
     field.is_common = field.name.starts_with("common_");
     fields.push_back(std::move(field));
-  }
+  });
   return fields;
 }
 
