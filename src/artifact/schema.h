@@ -217,8 +217,10 @@ struct Setting {  // config that matters at run time, as text
 };
 
 inline constexpr uint32_t format_number = 1;
-// What Meta::required may name: an object with loads needs "load", one with pinned maps "pin".
-inline constexpr std::string_view known_features[] = {"load", "pin"};
+// What Meta::required may name: an object with loads needs "load", one with pinned maps "pin", one with the tables of
+// unwind_rows "unwind".
+inline constexpr std::string_view unwind_feature = "unwind";
+inline constexpr std::string_view known_features[] = {"load", "pin", unwind_feature};
 // Folder of pinned maps, made with mode 0700.
 inline constexpr std::string_view pin_folder = "/sys/fs/bpf/awl";
 
@@ -291,6 +293,51 @@ struct PlaceRow {
   auto operator<=>(const PlaceRow&) const = default;
 };
 inline constexpr std::string_view places_map = "awl_places";
+// Unwinding of user stacks without frame pointers (dw_ustack), on x86-64. The run side makes of the .eh_frame sections of what the target processes have
+// mapped three tables, before it attaches and whenever they map more:
+//   unwind_processes  BPF_MAP_TYPE_HASH, by the process's number: u64 count, then `count` UnwindRange by rising addresses (unwind_ranges of them fit)
+//   unwind_rows       BPF_MAP_TYPE_ARRAY of UnwindRow: those of one file stand together, by rising addresses
+//   unwind_rules      BPF_MAP_TYPE_ARRAY of UnwindRule; 0 is the rule of code of which nothing is known
+// unwind_rows has room for what is mapped later, and is longer than any stack. An object with them needs the feature "unwind".
+inline constexpr std::string_view unwind_processes = "awl_unwinding";
+inline constexpr std::string_view unwind_rows = "awl_unwind_rows";
+inline constexpr std::string_view unwind_rules = "awl_unwind_rules";
+// Code that a process has mapped from a file; `bias`: what addresses are ahead of those in the file's rows.
+struct UnwindRange {
+  uint64_t start = 0, end = 0, bias = 0;
+  uint32_t first = 0, count = 0;  // in unwind_rows
+  bool operator==(const UnwindRange&) const = default;
+};
+inline constexpr uint32_t unwind_ranges = 1024;    // a power of two
+inline constexpr uint32_t unwind_row_bits = 24;    // one file has fewer than 2^24 rows
+inline constexpr uint32_t most_unwind_rules = 32768;
+// From `address` on, up to the next row's, `rule` holds (index into unwind_rules).
+struct UnwindRow {
+  uint32_t address = 0, rule = 0;
+  bool operator==(const UnwindRow&) const = default;
+};
+// Where something was saved: at an offset from the frame's address (CFA), the stack pointer or the frame pointer of the function that is left.
+enum class UnwindPlace : uint8_t {
+  unchanged,  // the frame pointer: still in its register
+  frame, stack_pointer, frame_pointer,
+  lost,  // nobody knows: 0 is taken
+};
+// Bits of UnwindRule::cfa.
+inline constexpr uint8_t cfa_known = 1;          // else the stack ends here
+inline constexpr uint8_t cfa_frame_pointer = 2;  // counted from the frame pointer, else from the stack pointer
+inline constexpr uint8_t cfa_in_memory = 4;      // the word at that address, plus cfa_extra
+inline constexpr uint8_t cfa_by_address = 8;     // 8 more where the code's address modulo 16 is cfa_extra or more (entries of a procedure linkage table)
+struct UnwindRule {
+  int32_t cfa_offset = 0;
+  int16_t cfa_extra = 0, bp_offset = 0, ra_offset = 0;
+  uint8_t cfa = 0;
+  UnwindPlace bp = UnwindPlace::unchanged;  // the caller's frame pointer
+  UnwindPlace ra = UnwindPlace::frame;      // the address where it goes on
+  uint8_t interrupted = 0;                  // the caller made no call: a signal came
+  uint16_t zero = 0;
+  auto operator<=>(const UnwindRule&) const = default;
+};
+static_assert(sizeof(UnwindRule) == 16 && sizeof(UnwindRow) == 8 && sizeof(UnwindRange) == 32);
 inline constexpr std::string_view params_symbol = "awl_params";
 inline constexpr std::string_view globals_symbol = "awl_globals";
 // Where the kernel has no attach cookies, a per_target program loads this 64-bit constant (BPF_LD_IMM64) in the cookie's place, and the

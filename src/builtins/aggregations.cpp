@@ -187,8 +187,7 @@ Type tseries_type(CallCheck& c) {
 }
 
 void check_tseries(CallCheck& c) {
-  if (c.config().unstable_tseries == "warn") c.diagnostics().report<Diag::unstable_feature>(Span{}, "tseries", "unstable_tseries");
-  if (c.config().unstable_tseries == "error") c.diagnostics().report<Diag::unstable_disabled>(c.expr().span, "tseries", "unstable_tseries");
+  check_unstable(c, c.config().unstable_tseries, "tseries", "unstable_tseries");
   auto interval = c.integer(1), intervals = c.integer(2);
   if (!interval || !intervals) return;
   if (*interval < 1) c.diagnostics().report<Diag::tseries_interval>(c.arg(1).span, *interval);

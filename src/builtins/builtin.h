@@ -171,6 +171,7 @@ class PlanCall {
   virtual uint32_t string(std::string_view text) = 0;      // index into Meta::strings
   virtual artifact::Site& site() = 0;                      // async rows: this call's site; args were laid out from the arguments
   virtual void need(Feature feature, std::string_view construct) = 0;  // of the kernel: see artifact::Need
+  virtual void require(std::string_view feature) = 0;      // of who runs the object: Meta::required
   virtual int32_t map_index(size_t arg) = 0;               // of a map argument
   // Rows that are not async: a message that CallLower::warn sends; {} stands for its number. Empty: what the number means as an error of `helper`.
   virtual void warn(std::string_view text, std::string_view helper = {}) = 0;

@@ -36,6 +36,13 @@ Value namespaced_id(Emit& e, CallLower& c, bool thread);
 // Where an untyped address (an integer, a pointer without space) points, seen from the probe.
 AddressSpace space_of(CallLower& c, Type t);
 
+// Warns of an unstable feature, or reports it, as the config variable `name` (its value: `setting`) says.
+void check_unstable(CallCheck& c, std::string_view setting, std::string_view feature, std::string_view name);
+
+// Follows the user stack of the current task by the tables of artifact::unwind_rows. Writes at most `limit` addresses to `frames`, which has room for the
+// next power of two of them, and gives their number. `pid`: the process's number, 32 bits; `unknown` runs where it has no tables.
+Value unwind(Emit& e, Value pid, Value frames, uint32_t limit, const Emit::Code& unknown);
+
 // printf formats: the conversions of a format, or what is wrong with it.
 struct Conversion {
   char letter = 0;           // d i u x X o c p s r

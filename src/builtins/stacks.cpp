@@ -1,5 +1,6 @@
 // Stacks and symbols.
 #include <algorithm>
+#include <bit>
 
 #include "base/diag/builtins.h"
 #include "builtins/rows.h"
@@ -37,6 +38,15 @@ StackRequest request_of(CallCheck& c) {
   return request;
 }
 
+}  // namespace
+
+void check_unstable(CallCheck& c, std::string_view setting, std::string_view feature, std::string_view name) {
+  if (setting == "warn") c.diagnostics().report<Diag::unstable_feature>(Span{}, feature, name);
+  if (setting == "error") c.diagnostics().report<Diag::unstable_disabled>(c.expr().span, feature, name);
+}
+
+namespace {
+
 Type stack_type(CallCheck& c, Kind kind) {
   StackRequest request = request_of(c);
   return c.types().stack(kind, request.limit, request.mode.value_or(StackMode::bpftrace));
@@ -61,9 +71,9 @@ Value hash_words(Emit& e, Value from, Value words, uint64_t limit) {
   return e.load(hash, 64);
 }
 
-// Reads the stack into temporary memory, stores it in awl_stacks unless it is there, and writes the value that stands for it. A full map is no
-// error here: the run side tells of stacks that it cannot find.
-void lower_stack(Emit& e, CallLower& c, uint64_t flags, Value pid) {
+// Reads the stack into temporary memory with `read` (which is given the place and says how many bytes came), stores it in awl_stacks unless it is
+// there, and writes the value that stands for it. A full map is no error here: the run side tells of stacks that it cannot find.
+void lower_stack(Emit& e, CallLower& c, uint32_t room, Value pid, const std::function<Value(Value frames)>& read) {
   using artifact::StackKey;
   uint32_t limit = c.type()->count, frame_bytes = artifact::stack_frame_bytes(c.type()->stack_mode);
   Value to = c.destination();
@@ -71,10 +81,8 @@ void lower_stack(Emit& e, CallLower& c, uint64_t flags, Value pid) {
     e.zero(to, c.type()->size);
     return;
   }
-  Value frames = e.scratch(c.stack_room()), key = e.slot(sizeof(StackKey));
-  Value bytes = e.helper(BPF_FUNC_get_stack, {e.context(), frames, e.imm(uint64_t{limit} * frame_bytes, 32), e.imm(flags)});
-  Value failed = e.compare(Compare::slt, bytes, e.imm(0));
-  Value words = e.select(failed, e.imm(0), e.binary(Op::lshr, bytes, e.imm(3)));
+  Value frames = e.scratch(std::max(c.stack_room(), room)), key = e.slot(sizeof(StackKey));
+  Value words = e.binary(Op::lshr, read(frames), e.imm(3));
   Value hash = hash_words(e, frames, words, uint64_t{limit} * frame_bytes / 8);
   Value count = e.resize(frame_bytes == 8 ? words : e.binary(Op::udiv, words, e.imm(frame_bytes / 8)), 32, false);
   e.store(key, hash, offsetof(StackKey, hash));
@@ -89,16 +97,47 @@ void lower_stack(Emit& e, CallLower& c, uint64_t flags, Value pid) {
   e.store(to, pid, 12);
 }
 
-void lower_kstack(Emit& e, CallLower& c) { lower_stack(e, c, 0, e.imm(0, 32)); }
+// The stack as the kernel follows it.
+void lower_kernels(Emit& e, CallLower& c, uint64_t flags, Value pid) {
+  lower_stack(e, c, 0, pid, [&](Value frames) {
+    uint64_t size = uint64_t{c.type()->count} * artifact::stack_frame_bytes(c.type()->stack_mode);
+    Value bytes = e.helper(BPF_FUNC_get_stack, {e.context(), frames, e.imm(size, 32), e.imm(flags)});
+    return e.select(e.compare(Compare::slt, bytes, e.imm(0)), e.imm(0), bytes);
+  });
+}
+
+void lower_kstack(Emit& e, CallLower& c) { lower_kernels(e, c, 0, e.imm(0, 32)); }
 
 void lower_ustack(Emit& e, CallLower& c) {
   uint64_t build_id = c.type()->stack_mode == StackMode::build_id ? BPF_F_USER_BUILD_ID : 0;
-  lower_stack(e, c, BPF_F_USER_STACK | build_id, namespaced_id(e, c, false));
+  lower_kernels(e, c, BPF_F_USER_STACK | build_id, namespaced_id(e, c, false));
+}
+
+void lower_dw_ustack(Emit& e, CallLower& c) {
+  Value pid = namespaced_id(e, c, false);
+  uint32_t limit = c.type()->count;
+  lower_stack(e, c, std::bit_ceil(limit) * 8, pid, [&](Value frames) {
+    Value count = unwind(e, pid, frames, limit, [&] { c.warn(e.imm(0)); });
+    return e.binary(Op::shl, count, e.imm(3));
+  });
 }
 
 void plan_namespace(CallCheck&, PlanCall& plan) {
   plan.param({.kind = ParamKind::pid_namespace_dev});
   plan.param({.kind = ParamKind::pid_namespace_ino});
+}
+
+void plan_dw_ustack(CallCheck& c, PlanCall& plan) {
+  plan_namespace(c, plan);
+  plan.need(Feature::task_registers, "dw_ustack");
+  plan.require(artifact::unwind_feature);
+  plan.warn("No DWARF unwind data available for this process. Use -p or --dwarf-pid to specify target PIDs.");
+}
+
+void check_dw_ustack(CallCheck& c) {
+  check_unstable(c, c.config().unstable_dw_ustack, "dw_ustack (DWARF stack unwinding)", "unstable_dw_ustack");
+  check_stack(c, Kind::ustack);
+  if (request_of(c).mode == StackMode::build_id) c.diagnostics().report<Diag::dw_stack_build_id>(c.expr().span).hint("take bpftrace, perf or raw; ustack(build_id) follows frame pointers");
 }
 
 const Builtin rows[] = {
@@ -119,6 +158,15 @@ const Builtin rows[] = {
      .check = [](CallCheck& c) { check_stack(c, Kind::ustack); },
      .plan = plan_namespace,
      .lower_into = lower_ustack},
+    {.name = "dw_ustack",
+     .signature = "dw_ustack(mode mode = bpftrace, literal int limit = 127) -> ustack | dw_ustack(literal int limit) -> ustack",
+     .doc = "As ustack, but follows the program's .eh_frame instead of frame pointers, which many programs do not have. For the processes of -p, -c and --dwarf-pid, on x86-64, Linux 5.15 and newer; unstable (config unstable_dw_ustack).",
+     .example = "config = { unstable_dw_ustack = enable } profile:hz:99 { @[dw_ustack(perf, 3)] = count() }",
+     .flags = BuiltinFlag::task | BuiltinFlag::variable | BuiltinFlag::needs_probe,
+     .infer = [](CallCheck& c) { return stack_type(c, Kind::ustack); },
+     .check = check_dw_ustack,
+     .plan = plan_dw_ustack,
+     .lower_into = lower_dw_ustack},
     {.name = "ksym",
      .signature = "ksym(int|pointer address) -> ksym",
      .doc = "An address in the kernel, printed as the name of the function it lies in.",

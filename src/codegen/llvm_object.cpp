@@ -119,6 +119,7 @@ llvm::GlobalVariable* Object::named_map(std::string_view name) {
     MapShape shape{.type = BPF_MAP_TYPE_ARRAY, .key = debug.integer(4, false), .value = debug.array(debug.integer(8, false), 8, sizeof(artifact::PlaceRow) / 8)};
     return maps_[std::string(name)] = make_map(std::string(name), shape);
   }
+  if (name == artifact::unwind_processes || name == artifact::unwind_rows || name == artifact::unwind_rules) return maps_[std::string(name)] = make_unwind_map(std::string(name));
   MapShape shape{.type = BPF_MAP_TYPE_RINGBUF, .max_entries = default_ring_bytes};
   return maps_[std::string(name)] = make_map(std::string(name), shape);
 }
@@ -129,6 +130,22 @@ llvm::GlobalVariable* Object::make_stacks_map() {
   uint32_t entries = static_cast<uint32_t>(std::clamp(stacks_bytes / std::max<uint64_t>(words * 8, 1), fewest_stacks, most_stacks));
   MapShape shape{.type = BPF_MAP_TYPE_HASH, .max_entries = entries, .key = debug.structure("", {{"hash", u64, 0, 64}, {"frames", u32, 64, 32}, {"frame_bytes", u32, 96, 32}}, 16), .value = debug.array(u64, 8, words)};
   return make_map(std::string(artifact::stacks_map), shape);
+}
+
+// The run side makes them as large as the tables are.
+llvm::GlobalVariable* Object::make_unwind_map(const std::string& name) {
+  using namespace artifact;
+  auto words = [&](size_t bytes) { return debug.array(debug.integer(8, false), 8, bytes / 8); };
+  MapShape shape{.type = BPF_MAP_TYPE_ARRAY, .key = debug.integer(4, false), .value = words(sizeof(UnwindRow)), .flags = BPF_F_MMAPABLE};
+  if (name == unwind_rules) {
+    shape.value = words(sizeof(UnwindRule));
+    shape.max_entries = most_unwind_rules;
+  } else if (name == unwind_processes) {
+    shape.type = BPF_MAP_TYPE_HASH;
+    shape.value = words(8 + unwind_ranges * sizeof(UnwindRange));
+    shape.flags = 0;
+  }
+  return make_map(name, shape);
 }
 
 // A stand-in until settle() knows size and contents.

@@ -63,6 +63,7 @@ struct Object {
   llvm::GlobalVariable* placeholder(llvm::GlobalVariable*& variable, const char* name);
   void settle(llvm::GlobalVariable*& variable, const char* name, llvm::Constant* value, const char* section);
   llvm::GlobalVariable* make_stacks_map();
+  llvm::GlobalVariable* make_unwind_map(const std::string& name);
   void make_scratch_map();
   void make_section(const std::string& name, const char* section, llvm::ArrayRef<uint8_t> bytes);
 

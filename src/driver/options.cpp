@@ -19,7 +19,6 @@ enum : int {
   option_mode,
   option_json,
   option_debuginfo,
-  option_dwarf_pid,
   option_usdt_activation,
   option_fmt,
   option_man,
@@ -160,7 +159,6 @@ Result<bool> take_own_option(int code, const char* value, Options& options) {
       }
       return true;
     case option_usdt_activation: return true;  // the kernels that awl supports count the uses of semaphores themselves
-    case option_dwarf_pid: return fail_text(0, "--dwarf-pid is for dw_ustack(), which awl has not", "ustack() follows frame pointers and needs no process");
     default: return false;
   }
 }

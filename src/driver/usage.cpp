@@ -39,7 +39,7 @@ OPTIONS:
                             functions that can be traced, a `symbol` or `symbol [module]` a line
         --no-feature LIST   do without kernel features: kprobe_multi,kprobe_session,uprobe_multi
         --debuginfo DIR     more folders where separate debug files are looked for, separated by colons (repeatable)
-        --dwarf-pid PID     refused: it is for dw_ustack(), which awl has not
+        --dwarf-pid PID     another process whose stacks dw_ustack follows (besides those of -p and -c)
         --usdt-file-activation
                             accepted: semaphores of USDT probes are always raised through the file
         --btf FILE          kernel types from a file instead of the running kernel

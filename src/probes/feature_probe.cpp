@@ -230,6 +230,9 @@ bool probe_feature(Feature feature, const btf* types) {
     case Feature::cgroup_storage:
       has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_CGRP_STORAGE, nullptr) == 1;
       break;
+    case Feature::task_registers:
+      has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_pt_regs);
+      break;
     case Feature::bloom_filter:
       has = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_BLOOM_FILTER, nullptr) == 1;
       break;

@@ -29,6 +29,7 @@ constexpr Row rows[] = {
     {"inode_storage", Feature::inode_storage, {"BPF_MAP_TYPE_INODE_STORAGE", "5.10, with the security module bpf"}},
     {"socket_storage", Feature::socket_storage, {"bpf_sk_storage_get for tracing", "5.11"}},
     {"cgroup_storage", Feature::cgroup_storage, {"BPF_MAP_TYPE_CGRP_STORAGE", "6.2"}},
+    {"task_registers", Feature::task_registers, {"bpf_task_pt_regs", "5.15"}},
 };
 
 }  // namespace

@@ -10,12 +10,14 @@
 #include <bit>
 #include <cstdarg>
 #include <cstring>
+#include <set>
 
 #include "probes/features.h"
 #include "runtime/config.h"
 #include "runtime/params.h"
 #include "runtime/pins.h"
 #include "runtime/select.h"
+#include "runtime/unwind_tables.h"
 
 namespace awl {
 namespace {
@@ -181,6 +183,17 @@ Result<> fill_places(const Loaded& loaded) {
   return {};
 }
 
+// The tables of dw_ustack, of the processes that were asked for, where a program follows stacks by them.
+Result<UnwindTablesOwner> read_unwind_tables(const Meta& meta, Host& host, const SessionOptions& options, Messages& messages) {
+  if (std::ranges::find(meta.required, artifact::unwind_feature) == meta.required.end()) return UnwindTablesOwner();
+  std::set<int> processes(options.unwind_processes.begin(), options.unwind_processes.end());
+  for (std::optional<int> process : {options.pid, options.child})
+    if (process) processes.insert(*process);
+  UnwindTablesOwner tables(new UnwindTables(host, messages, std::vector<int>(processes.begin(), processes.end())));
+  AWL_CHECK(tables->read());
+  return tables;
+}
+
 // Where the kernel has no atomic exchange, see artifact::scratch_map.
 Result<> adapt_exchanges(const LoadedProgram& program, Host& host) {
   const bpf_insn* code = bpf_program__insns(program.program);
@@ -304,6 +317,7 @@ Result<> load_object(Loaded& loaded, const artifact::Artifact& artifact, Host& h
   size_maps(loaded, meta);
   AWL_CHECK(use_pinned_maps(loaded.object.get(), loaded.maps, meta));
   AWL_CHECK(plan_places(loaded, host));
+  if (loaded.unwind_tables) AWL_CHECK(loaded.unwind_tables->size_maps(loaded.object.get()));
   AWL_CHECK(prepare_programs(loaded, host, refused));
   if (!meta.params.empty()) AWL_CHECK(fill_params(meta, options, host, params_bytes(loaded.object.get())));
   int failed = bpf_object__load(loaded.object.get());
@@ -316,6 +330,8 @@ Result<> load_object(Loaded& loaded, const artifact::Artifact& artifact, Host& h
 }
 
 }  // namespace
+
+void UnwindTablesCloser::operator()(UnwindTables* tables) const { delete tables; }
 
 SharedMemory::~SharedMemory() {
   if (address_) munmap(address_, size_);
@@ -338,19 +354,22 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
     return std::unexpected(std::move(limits.error()));
   }
   AWL_CHECK(check_needs(meta, host));
+  AWL_TRY(tables, read_unwind_tables(meta, host, options, messages));
   for (;;) {
-    loaded = Loaded{.programs = std::move(programs)};
+    loaded = Loaded{.programs = std::move(programs), .unwind_tables = std::move(tables)};
     const LoadedProgram* refused = nullptr;
     Result<> done = load_object(loaded, artifact, host, options, refused);
     if (done) break;
     if (!refused || !drop_alternative(loaded.programs, *refused, done.error().text(), options, messages)) return std::unexpected(std::move(done.error()));
     programs = std::move(loaded.programs);
+    tables = std::move(loaded.unwind_tables);
   }
   for (LoadedProgram& program : loaded.programs)
     if ((program.row->per_target || program.row->uses_places) && !program.matches.empty() && !host.has_feature(Feature::attach_cookie))
       AWL_CHECK(copy_for_matches(program, setting(meta, "license", "GPL")));
   AWL_CHECK(pin_new_maps(loaded.maps, meta));
   AWL_CHECK(fill_places(loaded));
+  if (loaded.unwind_tables) AWL_CHECK(loaded.unwind_tables->fill(loaded.object.get()));
   AWL_CHECK(map_globals(loaded, meta));
   if (const bpf_map* events = bpf_object__find_map_by_name(loaded.object.get(), std::string(artifact::events_map).c_str()))
     loaded.events = bpf_map__fd(events);

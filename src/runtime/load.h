@@ -49,13 +49,21 @@ struct ObjectCloser {
   void operator()(bpf_object* object) const { bpf_object__close(object); }
 };
 
+class UnwindTables;
+struct UnwindTablesCloser {
+  void operator()(UnwindTables* tables) const;
+};
+using UnwindTablesOwner = std::unique_ptr<UnwindTables, UnwindTablesCloser>;
+
 struct Loaded {
+
   std::unique_ptr<bpf_object, ObjectCloser> object;
   std::vector<LoadedProgram> programs;  // see select_programs; without alternatives that the kernel refused to load
   std::vector<bpf_map*> maps;           // in the order of Meta::maps; null for Storage::global. A pinned map has the name of whoever made it.
   SharedMemory bss;
   std::span<uint8_t> globals;           // awl_globals in it
   int events = -1;                      // the ring buffer, -1: none
+  UnwindTablesOwner unwind_tables;      // null: no program follows stacks by them
 };
 
 // `nothing` is set when the failure is that no probe is left to attach.

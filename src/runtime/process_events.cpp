@@ -105,18 +105,20 @@ void ProcessEvents::keep(const perf_event_header* header) {
   waiting_.push_back(std::move(record));
 }
 
-void ProcessEvents::collect(UserSymbols& symbols, bool all) {
+void ProcessEvents::collect(std::span<ProcessListener* const> listeners, bool all) {
   if (!buffer_) return;
   uint64_t now = clock_now(CLOCK_MONOTONIC);
   perf_buffer__consume(buffer_.get());
   std::stable_sort(waiting_.begin(), waiting_.end(), [](const Record& a, const Record& b) { return a.time < b.time; });
   auto end = all ? waiting_.end() : std::find_if(waiting_.begin(), waiting_.end(), [&](const Record& record) { return record.time >= now; });
   for (auto record = waiting_.begin(); record != end; ++record) {
-    switch (record->what) {
-      case Record::What::mapped: symbols.mapped(record->pid, std::move(record->mapping)); break;
-      case Record::What::executed: symbols.executed(record->pid); break;
-      case Record::What::forked: symbols.forked(record->pid, record->parent); break;
-      case Record::What::exited: symbols.exited(record->pid); break;
+    for (ProcessListener* listener : listeners) {
+      switch (record->what) {
+        case Record::What::mapped: listener->mapped(record->pid, record->mapping); break;
+        case Record::What::executed: listener->executed(record->pid); break;
+        case Record::What::forked: listener->forked(record->pid, record->parent); break;
+        case Record::What::exited: listener->exited(record->pid); break;
+      }
     }
   }
   waiting_.erase(waiting_.begin(), end);

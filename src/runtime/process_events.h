@@ -4,10 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "runtime/load.h"
-#include "runtime/user_symbols.h"
+#include "runtime/mappings.h"
 
 namespace awl {
 
@@ -17,7 +18,7 @@ class ProcessEvents {
   Result<> open();
   bool is_open() const { return buffer_ != nullptr; }
   // Tells what happened, in the order in which it happened. `all`: also of the last moment, whose records other CPUs may not have written yet.
-  void collect(UserSymbols& symbols, bool all);
+  void collect(std::span<ProcessListener* const> listeners, bool all);
 
  private:
   struct Closer {

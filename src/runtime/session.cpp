@@ -26,6 +26,7 @@
 #include "runtime/packets.h"
 #include "runtime/select.h"
 #include "runtime/symbols.h"
+#include "runtime/unwind_tables.h"
 
 namespace awl {
 namespace {
@@ -86,6 +87,10 @@ class LiveSession : public Session {
   int failure_status() const override { return failure_status_; }
   Result<bool> poll(milliseconds timeout) override;
   Result<> stop() override;
+  std::function<void()> on_child_mapped() override {
+    if (!loaded_.unwind_tables || !options_.child) return {};
+    return [this] { loaded_.unwind_tables->refresh(static_cast<uint32_t>(*options_.child)); };
+  }
   int exit_status() const override {
     if (failed_tests_ > 0) return 1;
     int status = handler_.exit_code.value_or(0);
@@ -433,7 +438,7 @@ Result<> LiveSession::start() {
   for (size_t i = 0; i < maps_.size(); ++i)
     if (holds_user_addresses(*maps_[i].map)) address_maps_.push_back(i);
   // Where it is not to be had, /proc has to do.
-  if (shows_user_addresses(artifact_.meta) && names_.processes.open()) {
+  if ((shows_user_addresses(artifact_.meta) || loaded_.unwind_tables) && names_.processes.open()) {
     // The processes of -c and -p may have ended before the first of their addresses is to be shown.
     if (std::optional<int> process = host_->loaded_process()) names_.users.remember(static_cast<uint32_t>(*process));
   }
@@ -544,7 +549,10 @@ Result<bool> LiveSession::poll(milliseconds timeout) {
 
 // What processes map is recorded while they run; those that run already are looked at when they are first seen in a map.
 void LiveSession::remember_processes(bool all) {
-  names_.processes.collect(names_.users, all);
+  std::vector<ProcessListener*> listeners = {&names_.users};
+  if (loaded_.unwind_tables) listeners.push_back(loaded_.unwind_tables.get());
+  names_.processes.collect(listeners, all);
+  if (loaded_.unwind_tables && !all) loaded_.unwind_tables->refresh_changed();
   auto now = Clock::now();
   if (address_maps_.empty() || (now < processes_due_ && !all)) return;
   std::set<uint32_t> pids;

@@ -29,6 +29,7 @@ struct SessionOptions {
   std::string folder;            // of the script or object that is run: where relative paths written in the script start; empty: the working directory
   std::optional<int> pid;        // -p: filters events and narrows what is attached
   std::optional<int> child;      // -c: narrows what can be attached to one process (uprobes, USDT, perf events)
+  std::vector<int> unwind_processes;  // --dwarf-pid: further processes whose stacks dw_ustack follows
   bool unsafe = false;
   bool quiet = false, verbose = false;
   bool warnings = true;          // --no-warnings switches off
@@ -64,6 +65,8 @@ class Session {
   virtual Result<bool> poll(std::chrono::milliseconds timeout) = 0;
   // Detaches, runs `end` probes, drains events, prints maps. Once.
   virtual Result<> stop() = 0;
+  // What is to be called while the command of -c stands still, each time that its loader has mapped code, before any of it runs. Empty: nothing.
+  virtual std::function<void()> on_child_mapped() = 0;
   // Of exit(n).
   virtual int exit_status() const = 0;
   // A file descriptor that becomes readable when poll() has work, for event loops (signals, child, REPL). Events do not wake it: call

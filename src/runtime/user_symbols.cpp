@@ -1,9 +1,6 @@
 #include "runtime/user_symbols.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-
-#include <charconv>
 
 namespace awl {
 namespace {
@@ -12,28 +9,6 @@ namespace {
 constexpr size_t most_ended = 8192;
 // A process runs few programs one after the other whose stacks are still to be shown.
 constexpr size_t most_images = 8;
-
-// Takes an integer off the front, and the separator behind it.
-uint64_t take_number(std::string_view& text, int base, char separator) {
-  uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  if (text.starts_with(separator)) text.remove_prefix(1);
-  return value;
-}
-
-std::string without_deleted(const std::string& path) {
-  constexpr std::string_view mark = " (deleted)";
-  return path.ends_with(mark) ? path.substr(0, path.size() - mark.size()) : path;
-}
-
-bool is_file(const std::string& path) { return path.starts_with('/') && !path.starts_with("//anon") && !path.starts_with("/memfd:") && !path.starts_with("/dev/zero"); }
-
-// The same file, as far as it can be told: file systems with layers report other devices in mappings than in stat().
-bool has_inode(const Fd& file, uint64_t inode) {
-  struct stat info{};
-  return inode == 0 || (fstat(file.get(), &info) == 0 && info.st_ino == inode);
-}
 
 // A process's number in the innermost of its namespaces.
 uint32_t innermost_pid(Host& host, uint32_t pid) {
@@ -62,28 +37,6 @@ void read_perf_map(std::string_view text, SymbolTable& table) {
   table.finish();
 }
 
-// START-END PERMISSIONS OFFSET MAJOR:MINOR INODE   PATH
-std::vector<Mapping> parse_maps(std::string_view text) {
-  std::vector<Mapping> found;
-  while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    Mapping mapping;
-    mapping.start = take_number(line, 16, '-');
-    mapping.end = take_number(line, 16, ' ');
-    if (line.size() < 5 || line[2] != 'x') continue;
-    line.remove_prefix(5);
-    mapping.offset = take_number(line, 16, ' ');
-    mapping.major = static_cast<uint32_t>(take_number(line, 16, ':'));
-    mapping.minor = static_cast<uint32_t>(take_number(line, 16, ' '));
-    mapping.inode = take_number(line, 10, ' ');
-    size_t path = line.find_first_not_of(' ');
-    if (path != line.npos) mapping.path = line.substr(path);
-    found.push_back(std::move(mapping));
-  }
-  return found;
-}
-
 // A new mapping takes the place of what it overlaps.
 void UserSymbols::put(Process& process, Mapping mapping) {
   Image& image = process.images.back();
@@ -103,9 +56,9 @@ void UserSymbols::remember(uint32_t pid) {
   process.wanted = true;
   if (process.read) return;
   process.read = true;
-  Result<std::string> maps = process.gone ? fail(ESRCH, "it has ended") : host_->read_file(fmt::format("/proc/{}/maps", pid), 64u << 20);
+  Result<std::vector<Mapping>> maps = process.gone ? fail(ESRCH, "it has ended") : read_maps(*host_, pid);
   if (maps)
-    for (Mapping& mapping : parse_maps(*maps)) put(process, std::move(mapping));
+    for (Mapping& mapping : *maps) put(process, std::move(mapping));
   process.inner_pid = maps ? innermost_pid(*host_, pid) : pid;
   for (Image& image : process.images)
     for (auto& [start, area] : image) file_of(area, pid);
@@ -113,9 +66,8 @@ void UserSymbols::remember(uint32_t pid) {
   if (!maps && parent && parent != pid) remember(parent);
 }
 
-void UserSymbols::mapped(uint32_t pid, Mapping mapping) {
-  Process& process = processes_[pid];
-  put(process, std::move(mapping));
+void UserSymbols::mapped(uint32_t pid, const Mapping& mapping) {
+  put(processes_[pid], mapping);
 }
 
 void UserSymbols::executed(uint32_t pid) {
@@ -147,31 +99,22 @@ void UserSymbols::exited(uint32_t pid) {
   ended_.pop_front();
 }
 
-// The file behind a mapping, opened when it is seen first: by the mapping itself (also when the file was removed), by its path in the process's
-// mount namespace, and by its path here.
+// The file behind a mapping, opened when it is seen first.
 MappedFile* UserSymbols::file_of(Area& area, uint32_t pid) {
   if (area.tried) return area.file;
   area.tried = true;
   const Mapping& map = area.map;
-  if (map.path == "[vdso]") {
+  if (map.path == vdso_path) {
     if (!vdso_) vdso_ = MappedFile::vdso();
     return area.file = vdso_.get();
   }
-  if (!is_file(map.path)) return nullptr;
-  std::string path = without_deleted(map.path);
+  if (!is_file(map)) return nullptr;
+  std::string path = path_of(map);
   auto known = files_.find({map.inode, path});
   if (known != files_.end()) return area.file = known->second.get();
-  std::string inside = fmt::format("/proc/{}/root{}", pid, path);
-  Fd here(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  bool is_here = here && has_inode(here, map.inode);
-  Fd file = is_here ? std::move(here) : Fd(open(fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, map.start, map.end).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) {
-    file = Fd(open(inside.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file || !has_inode(file, map.inode)) return nullptr;
-  }
-  // Debug files are looked for where the file is for its process; a process that has ended has no such place any more.
-  std::string surroundings = is_here ? path : host_->file_status(inside).exists ? inside : "";
-  return area.file = files_.emplace(std::pair{map.inode, path}, std::make_unique<MappedFile>(std::move(file), std::move(surroundings))).first->second.get();
+  OpenMapping opened = open_mapping(*host_, pid, map);
+  if (!opened.file) return nullptr;
+  return area.file = files_.emplace(std::pair{map.inode, path}, std::make_unique<MappedFile>(std::move(opened.file), std::move(opened.surroundings))).first->second.get();
 }
 
 std::optional<SymbolName> UserSymbols::find_in(Process& process, uint64_t address, uint32_t pid, bool& held) {
@@ -180,7 +123,7 @@ std::optional<SymbolName> UserSymbols::find_in(Process& process, uint64_t addres
     if (at == image->begin() || address >= std::prev(at)->second.map.end) continue;
     Area& area = std::prev(at)->second;
     MappedFile* file = file_of(area, pid);
-    if (!file && !is_file(area.map.path)) continue;
+    if (!file && !is_file(area.map)) continue;
     held = true;
     std::optional<SymbolName> name = file ? file->find(address - area.map.start + area.map.offset, style_) : std::nullopt;
     if (!name) name.emplace();

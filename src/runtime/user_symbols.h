@@ -10,24 +10,14 @@
 
 #include "probes/host.h"
 #include "runtime/mapped_file.h"
+#include "runtime/mappings.h"
 
 namespace awl {
-
-// A mapping of code: from /proc/PID/maps, or from the kernel's record of the moment when it was made.
-struct Mapping {
-  uint64_t start = 0, end = 0, offset = 0;
-  uint64_t inode = 0;
-  uint32_t major = 0, minor = 0;
-  std::string path;  // as the process sees it
-};
-
-// Executable mappings in the text of /proc/PID/maps.
-std::vector<Mapping> parse_maps(std::string_view text);
 
 // Fills a table with the functions that a runtime lists in /tmp/perf-PID.map.
 void read_perf_map(std::string_view text, SymbolTable& table);
 
-class UserSymbols {
+class UserSymbols : public ProcessListener {
  public:
   UserSymbols(Host& host, SymbolStyle style) : host_(&host), style_(style) {}
 
@@ -36,11 +26,10 @@ class UserSymbols {
   // Reads a process's mappings now, while it lives.
   void remember(uint32_t pid);
 
-  // What happens to processes meanwhile.
-  void mapped(uint32_t pid, Mapping mapping);
-  void executed(uint32_t pid);
-  void forked(uint32_t pid, uint32_t parent);
-  void exited(uint32_t pid);
+  void mapped(uint32_t pid, const Mapping& mapping) override;
+  void executed(uint32_t pid) override;
+  void forked(uint32_t pid, uint32_t parent) override;
+  void exited(uint32_t pid) override;
 
  private:
   struct Area {

@@ -8,7 +8,6 @@
 #include "base/diag/statements.h"
 #include "base/diag/variables.h"
 #include "base/near_names.h"
-#include "builtins/absent.h"
 #include "semantic/calls.h"
 #include "semantic/checker.h"
 #include "semantic/operators.h"
@@ -27,11 +26,6 @@ void suggest(Diagnostic& d, std::string_view name, std::span<const std::string_v
   // Of very short names each is near to each.
   if (name.size() < 3) return;
   if (auto near = nearest_name(name, candidates)) d.hint(fmt::format("did you mean '{}{}'?", prefix, *near));
-}
-
-void suggest_builtin(Diagnostic& d, std::string_view name, std::span<const std::string_view> candidates) {
-  if (std::string_view instead = instead_of_absent(name); !instead.empty()) d.hint(std::string(instead));
-  else suggest(d, name, candidates);
 }
 
 bool is_byte_array(Type t) { return t->kind == Kind::array && is_integer(t->element) && t->element->size == 1; }
@@ -112,7 +106,7 @@ void Checker::identifier(const ast::Expr& e, const ast::Identifier& i) {
     return;
   }
   Diagnostic& d = diagnostics_->report<Diag::unknown_identifier>(e.span, i.name);
-  suggest_builtin(d, i.name, builtin_names());
+  suggest(d, i.name, builtin_names());
 }
 
 // The key of a storage goes to the kernel as it is, which must know what it points to. What is wrong is reported.
@@ -209,7 +203,7 @@ void Checker::call(ast::Expr& e, ast::Call& c, bool assigned) {
     Diagnostic& d = diagnostics_->report<Diag::unknown_function>(e.span, c.name);
     std::vector<std::string_view> names = builtin_names();
     for (const FunctionInstance& function : unit_->functions) names.push_back(function.name);
-    suggest_builtin(d, c.name, names);
+    suggest(d, c.name, names);
     return;
   }
   if (!allowed_here(e, c)) return;

@@ -60,6 +60,7 @@ class CallPlan : public PlanCall {
   uint32_t string(std::string_view text) override;
   artifact::Site& site() override { return *site_; }
   void need(Feature feature, std::string_view construct) override;
+  void require(std::string_view feature) override;
   void warn(std::string_view text, std::string_view helper) override;
   int32_t map_index(size_t arg) override;
   void lay_out_key(size_t arg) override;
@@ -99,6 +100,11 @@ class Planner {
     meta_->needs.push_back({name, std::string(construct), place(span), site_at(span, Action::runtime_error).source_line});
   }
 
+  // What who runs the object must know.
+  void require(std::string_view feature) {
+    if (std::ranges::find(meta_->required, feature) == meta_->required.end()) meta_->required.emplace_back(feature);
+  }
+
   // A site that warns at run time; without a text the answer of the helper is the text.
   int32_t runtime_error(Span span, std::string_view text, std::string_view helper, int32_t map = -1) {
     artifact::Site site = site_at(span, Action::runtime_error);
@@ -112,11 +118,8 @@ class Planner {
 
  private:
   void maps() {
-    auto ask_for = [&](bool any, std::string_view feature) {
-      if (any) meta_->required.emplace_back(feature);
-    };
-    ask_for(!unit_->script.loads.empty(), "load");
-    ask_for(std::ranges::any_of(unit_->maps, [](const auto& entry) { return !entry.second.pin.empty(); }), "pin");
+    if (!unit_->script.loads.empty()) require("load");
+    if (std::ranges::any_of(unit_->maps, [](const auto& entry) { return !entry.second.pin.empty(); })) require("pin");
     for (auto& [name, info] : unit_->maps) {
       info.index = static_cast<int32_t>(meta_->maps.size());
       artifact::Map map{.name = name, .value = unit_->types.describe(info.value), .histogram = info.value->histogram};
@@ -367,6 +370,8 @@ uint32_t CallPlan::string(std::string_view text) {
   if (found == strings.end()) found = strings.emplace(strings.end(), text);
   return static_cast<uint32_t>(found - strings.begin());
 }
+
+void CallPlan::require(std::string_view feature) { planner_->require(feature); }
 
 void CallPlan::need(Feature feature, std::string_view construct) { planner_->need(feature, construct, expr_->span); }
 

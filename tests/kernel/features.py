@@ -177,6 +177,8 @@ FEATURES = {
     "cgroup_storage": lambda: object_storage("bpf_cgrp_storage_get", "programs cannot keep values with cgroups"),
     "bloom_filter": lambda: kernel_symbol("bloom_map_push_elem", "the kernel has no maps of kind bloom"),
     "no_bloom_filter": lambda: None if FEATURES["bloom_filter"]() else "the kernel has maps of kind bloom",
+    "task_registers": lambda: kernel_symbol("bpf_task_pt_regs", "programs cannot see the registers of user space"),
+    "no_task_registers": lambda: None if FEATURES["task_registers"]() else "programs can see the registers of user space",
     "iterators": lambda: kernel_symbol("bpf_iter_num_new", "the kernel has no open-coded iterators"),
     "no_iterators": lambda: None if FEATURES["iterators"]() else "the kernel has open-coded iterators",
     "iter": lambda: kernel_symbol("bpf_iter_link_attach", "the kernel has no iterator programs"),

@@ -28,6 +28,13 @@ int find_dashes(int argc, char* const* argv, bool (*takes_value)(std::string_vie
   return argc;
 }
 
+static std::optional<int> read_pid(std::string_view text) {
+  int pid = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  if (error != std::errc() || end != text.data() + text.size() || pid <= 0) return std::nullopt;
+  return pid;
+}
+
 static Result<bool> set_mode(SessionOptions& session, RunMode mode, std::string_view option) {
   if (session.mode != RunMode::trace && session.mode != mode) return fail(0, "USAGE: {} conflicts with existing --mode", option);
   session.mode = mode;
@@ -39,12 +46,16 @@ Result<bool> take_run_option(int code, const char* value, RunOptions& options) {
   std::string_view text = value ? value : "";
   switch (code) {
     case 'p': {
-      int pid = 0;
-      auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
-      if (error != std::errc() || end != text.data() + text.size() || pid <= 0)
-        return fail_text(0, fmt::format("Failed to attach to pid: pid '{}' is not a valid decimal number", text), "give the number of a process: -p 1234");
-      if (pid > largest_pid) return fail(0, "Pid out of range: {}", pid);
+      const std::optional<int> pid = read_pid(text);
+      if (!pid) return fail_text(0, fmt::format("Failed to attach to pid: pid '{}' is not a valid decimal number", text), "give the number of a process: -p 1234");
+      if (*pid > largest_pid) return fail(0, "Pid out of range: {}", *pid);
       session.pid = pid;
+      return true;
+    }
+    case option_dwarf_pid: {
+      const std::optional<int> pid = read_pid(text);
+      if (!pid || *pid > largest_pid) return fail_text(0, fmt::format("Failed to parse pid: invalid integer: {}", text), "give the number of a process: --dwarf-pid 1234");
+      session.unwind_processes.push_back(*pid);
       return true;
     }
     case 'c':

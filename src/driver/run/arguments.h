@@ -17,8 +17,8 @@ void add_parameters(std::span<char* const> behind_dashes, SessionOptions& option
 int find_dashes(int argc, char* const* argv, bool (*takes_value)(std::string_view));
 
 // Handles an option that all run commands know. False: not one of them. An error: its value is wrong.
-//   p c o f q v B, and unsafe, no-warnings, dry-run, btf, fail-on-loss, probe-filter, test, bench, replace by the codes below
-enum : int { option_unsafe = 1000, option_no_warnings, option_dry_run, option_btf, option_fail_on_loss, option_probe_filter, option_test, option_bench, option_replace, first_own_option = 1100 };
+//   p c o f q v B, and unsafe, no-warnings, dry-run, btf, fail-on-loss, probe-filter, test, bench, replace, dwarf-pid by the codes below
+enum : int { option_unsafe = 1000, option_no_warnings, option_dry_run, option_btf, option_fail_on_loss, option_probe_filter, option_test, option_bench, option_replace, option_dwarf_pid, first_own_option = 1100 };
 Result<bool> take_run_option(int code, const char* value, RunOptions& options);
 
 // What environment variables say of the run where no option did: AWL_BTF, BPFTRACE_BTF.

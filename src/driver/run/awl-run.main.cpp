@@ -15,6 +15,7 @@ Runs a BPF object that `awl build` made. Options of the program itself stand beh
 
     -p, --pid PID        trace this process only; ends when it ends
     -c, --cmd COMMAND    run a command, start tracing before its first instruction, end with it
+        --dwarf-pid PID  another process whose stacks dw_ustack follows (besides those of -p and -c)
     -o, --output FILE    write the program's output to a file
     -f, --format FORMAT  text (default) or json, one object a line
     -B MODE              output buffering: line (default), full, none
@@ -44,12 +45,13 @@ constexpr option long_options[] = {
     {"btf", required_argument, nullptr, option_btf}, {"fail-on-loss", no_argument, nullptr, option_fail_on_loss},
     {"probe-filter", required_argument, nullptr, option_probe_filter}, {"replace", required_argument, nullptr, option_replace},
     {"test", no_argument, nullptr, option_test},   {"bench", no_argument, nullptr, option_bench},
+    {"dwarf-pid", required_argument, nullptr, option_dwarf_pid},
     {"help", no_argument, nullptr, 'h'},           {"version", no_argument, nullptr, 'V'},
     {nullptr, 0, nullptr, 0},
 };
 
 bool takes_value(std::string_view argument) {
-  for (std::string_view name : {"-p", "--pid", "-c", "--cmd", "-o", "--output", "-f", "--format", "-B", "-d", "--debug", "--btf", "--probe-filter", "--replace"})
+  for (std::string_view name : {"-p", "--pid", "-c", "--cmd", "-o", "--output", "-f", "--format", "-B", "-d", "--debug", "--btf", "--probe-filter", "--replace", "--dwarf-pid"})
     if (argument == name) return true;
   return false;
 }

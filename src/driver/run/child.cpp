@@ -1,15 +1,22 @@
 #include "driver/run/child.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <optional>
+
+#include "runtime/mappings.h"
 
 namespace awl {
 namespace {
@@ -107,10 +114,95 @@ Result<> Child::load() {
   return {};
 }
 
-Result<> Child::release() {
+namespace {
+
+// Waits for a stop or the end of the child, not for ever: false when nothing happened for `quiet`. SIGCHLD must be blocked.
+bool wait_for(pid_t pid, int& status, timespec quiet) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  for (;;) {
+    if (waitpid(pid, &status, WNOHANG | __WALL) != 0) return true;
+    siginfo_t info;
+    if (sigtimedwait(&child, &info, &quiet) < 0 && errno != EINTR) return waitpid(pid, &status, WNOHANG | __WALL) != 0;
+  }
+}
+
+// Where the program's loader lies in memory; nothing for a program without one. The child stands at its first instruction, which is the loader's.
+std::optional<Mapping> find_loader(Host& host, pid_t pid) {
+  user_regs_struct registers{};
+  Result<std::string> vector = host.read_file(fmt::format("/proc/{}/auxv", pid), 4096);
+  Result<std::vector<Mapping>> maps = read_maps(host, static_cast<uint32_t>(pid));
+  if (!vector || !maps || ptrace(PTRACE_GETREGS, pid, nullptr, &registers) != 0) return std::nullopt;
+  for (size_t at = 0; at + sizeof(Elf64_auxv_t) <= vector->size(); at += sizeof(Elf64_auxv_t)) {
+    Elf64_auxv_t entry;
+    memcpy(&entry, vector->data() + at, sizeof entry);
+    if (entry.a_type == AT_BASE && entry.a_un.a_val == 0) return std::nullopt;
+  }
+  for (Mapping& mapping : *maps)
+    if (registers.rip >= mapping.start && registers.rip < mapping.end) return std::move(mapping);
+  return std::nullopt;
+}
+
+// What a system call's stops say of it.
+enum class Seen { nothing, mapped_code, left_loader };
+Seen look_at(pid_t pid, const Mapping& loader, bool& mapping_code) {
+  __ptrace_syscall_info info{};
+  if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) return Seen::left_loader;
+  if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+    if (info.instruction_pointer < loader.start || info.instruction_pointer >= loader.end) return Seen::left_loader;
+    mapping_code = info.entry.nr == SYS_mmap && info.entry.args[2] & PROT_EXEC;
+  }
+  return info.op == PTRACE_SYSCALL_INFO_EXIT && mapping_code && !info.exit.is_error ? Seen::mapped_code : Seen::nothing;
+}
+
+// Brings a running child to a stop. False: it has ended.
+bool stop(pid_t pid) {
+  if (kill(pid, SIGSTOP) != 0) return false;
+  for (int status = 0; waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status);) {
+    if (WSTOPSIG(status) == SIGSTOP) return true;
+    const int signal = WSTOPSIG(status) & 0x80 ? 0 : WSTOPSIG(status);
+    if (ptrace(PTRACE_CONT, pid, nullptr, signal == SIGTRAP ? 0 : signal) != 0) return false;
+  }
+  return false;
+}
+
+// Gives the signal with which the child is to go on, nothing when it has ended.
+std::optional<int> follow_loader(pid_t pid, const Mapping& loader, const std::function<void()>& mapped) {
+  constexpr timespec quiet{.tv_sec = 0, .tv_nsec = 20'000'000};
+  bool mapping_code = false;
+  if (ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD) != 0) return 0;
+  for (int signal = 0;;) {
+    if (ptrace(PTRACE_SYSCALL, pid, nullptr, signal) != 0) return std::nullopt;
+    int status = 0;
+    if (!wait_for(pid, status, quiet)) return stop(pid) ? std::optional(0) : std::nullopt;
+    if (!WIFSTOPPED(status)) return std::nullopt;
+    signal = 0;
+    if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+      if (WSTOPSIG(status) != SIGTRAP) signal = WSTOPSIG(status);
+      continue;
+    }
+    const Seen seen = look_at(pid, loader, mapping_code);
+    if (seen == Seen::left_loader) return 0;
+    if (seen == Seen::mapped_code) mapped();
+  }
+}
+
+}  // namespace
+
+Result<> Child::release(Host& host, const std::function<void()>& mapped) {
   AWL_CHECK(load());
   state_ = State::released;
-  if (ptrace(PTRACE_DETACH, pid_, nullptr, nullptr) != 0) return fail(errno, "cannot let the command of -c go on");
+  std::optional<int> signal = 0;
+  if (std::optional<Mapping> loader = mapped ? find_loader(host, pid_) : std::nullopt) {
+    sigset_t child, before;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, &before);
+    signal = follow_loader(pid_, *loader, mapped);
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+  }
+  if (signal && ptrace(PTRACE_DETACH, pid_, nullptr, *signal) != 0) return fail(errno, "cannot let the command of -c go on");
   return {};
 }
 

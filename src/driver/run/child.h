@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -25,7 +26,9 @@ class Child {
   int exit_fd() const { return exit_.get(); }
   // Lets it become its program and holds it at its first instruction: for those who look at what the program has mapped. May be called again.
   Result<> load();
-  Result<> release();
+  // Lets it go on. With `mapped` given it is first followed through its loader, which is called each time that it has mapped code, while the command stands
+  // still; until code outside the loader makes a system call, or nothing was heard of it for a moment.
+  Result<> release(Host& host, const std::function<void()>& mapped = {});
 
  private:
   // `report` gives an errno if the program cannot be run.

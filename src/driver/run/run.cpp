@@ -176,7 +176,7 @@ int run(artifact::Artifact artifact, Host& host, RunOptions options, std::unique
     if (Result<> started = session.start(); !started) return failed_start(started.error(), session.failure_status(), shown);
     if (!shown.dry_run) {
       if (child)
-        if (Result<> released = child->release(); !released) return report(released.error());
+        if (Result<> released = child->release(host, session.on_child_mapped()); !released) return report(released.error());
       Result<bool> ended = poll_until_end(session, *signals, process.get(), child ? child->exit_fd() : -1);
       if (!ended) print_error(ended.error(), shown.color);
       let_signals_end(ended && *ended);

@@ -59,7 +59,7 @@ TEST(ChildProcess, StandsUntilReleased) {
   ASSERT_TRUE(child) << child.error().text();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_FALSE(std::ifstream(file).good());
-  ASSERT_TRUE(child->release());
+  ASSERT_TRUE(child->release(*host));
   pollfd end{.fd = child->exit_fd(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(poll(&end, 1, 5000), 1);
   EXPECT_TRUE(std::ifstream(file).good());
@@ -94,7 +94,7 @@ TEST(ChildProcess, EndsWithItsOwner) {
   {
     Result<Child> child = Child::start("sleep 100");
     ASSERT_TRUE(child);
-    ASSERT_TRUE(child->release());
+    ASSERT_TRUE(child->release(*host));
     pid = child->pid();
   }
   int status = 0;
