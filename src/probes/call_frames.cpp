@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 
 namespace awl {
 namespace {
@@ -405,10 +406,7 @@ Result<std::vector<CallFrameRow>> Reader::read() {
   }
   if (rows_.size() > most_) return fail(E2BIG, "it has more than {} rows of unwinding data", most_);
   // The end of a function is often the start of the next: what is known of an address comes before what is not.
-  std::ranges::stable_sort(rows_, [](const CallFrameRow& a, const CallFrameRow& b) {
-    if (a.address != b.address) return a.address < b.address;
-    return (a.rule.cfa != 0) > (b.rule.cfa != 0);
-  });
+  std::ranges::sort(rows_, [](const CallFrameRow& a, const CallFrameRow& b) { return std::tuple(a.address, a.rule.cfa == 0, a.rule) < std::tuple(b.address, b.rule.cfa == 0, b.rule); });
   auto [same_address, end] = std::ranges::unique(rows_, {}, &CallFrameRow::address);
   rows_.erase(same_address, end);
   auto [same_rule, rest] = std::ranges::unique(rows_, {}, &CallFrameRow::rule);

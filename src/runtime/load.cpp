@@ -187,7 +187,7 @@ Result<> fill_places(const Loaded& loaded) {
 Result<UnwindTablesOwner> read_unwind_tables(const Meta& meta, Host& host, const SessionOptions& options, Messages& messages) {
   if (std::ranges::find(meta.required, artifact::unwind_feature) == meta.required.end()) return UnwindTablesOwner();
   std::set<int> processes(options.unwind_processes.begin(), options.unwind_processes.end());
-  for (std::optional<int> process : {options.pid, options.child})
+  for (std::optional<int> process : {options.pid, host.loaded_process()})
     if (process) processes.insert(*process);
   UnwindTablesOwner tables(new UnwindTables(host, messages, std::vector<int>(processes.begin(), processes.end())));
   AWL_CHECK(tables->read());

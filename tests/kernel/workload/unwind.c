@@ -3,7 +3,8 @@
 //   signal                  main, uw_interrupted, the return from a signal handler, uw_handler, uw_leaf
 //   bare                    main, uw_bare (which no .eh_frame speaks of), uw_leaf
 //   late LIBRARY MS         main, uw_late, late_call of a library that is loaded when the program runs (MS before the call), uw_leaf
-//   spin MS                 as sort, again and again, without system calls of its own before
+//   spin MS                 as sort, again and again
+//   busy MS                 main, uw_busy, without system calls
 //   exec HOW [ARGS]         becomes itself
 #include <dlfcn.h>
 #include <signal.h>
@@ -62,14 +63,20 @@ OWN int uw_late(const char* library, unsigned wait_ms) {
   return 0;
 }
 
+static long now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 OWN int uw_spin(long ms) {
-  struct timespec now, end;
-  clock_gettime(CLOCK_MONOTONIC, &end);
-  end.tv_sec += (end.tv_nsec / 1000000 + ms) / 1000;
-  do {
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uw_outer();
-  } while (now.tv_sec < end.tv_sec);
+  for (const long end = now_ms() + ms; now_ms() < end;) uw_outer();
+  return 0;
+}
+
+OWN int uw_busy(long ms) {
+  for (const long end = now_ms() + ms; now_ms() < end;)
+    for (volatile int i = 0; i < 100000; ++i) continue;
   return 0;
 }
 
@@ -91,7 +98,8 @@ int main(int argc, char** argv) {
   if (strcmp(how, "bare") == 0) return uw_bare(uw_leaf), 0;
   if (strcmp(how, "late") == 0) return uw_late(first, (unsigned)atol(second));
   if (strcmp(how, "spin") == 0) return uw_spin(atol(first));
+  if (strcmp(how, "busy") == 0) return uw_busy(atol(first));
   if (strcmp(how, "exec") == 0) return execv("/proc/self/exe", argv + 1), 1;
-  fprintf(stderr, "usage: unwind sort|signal|bare|late|spin|exec ...\n");
+  fprintf(stderr, "usage: unwind sort|signal|bare|late|spin|busy|exec ...\n");
   return 2;
 }
