@@ -66,11 +66,13 @@ std::string path_of(const Mapping& mapping) {
 
 OpenMapping open_mapping(Host& host, uint32_t pid, const Mapping& mapping) {
   const std::string path = path_of(mapping), inside = fmt::format("/proc/{}/root{}", pid, path);
-  Fd here(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Something else may stand there by now, such as a pipe, which must not be waited for.
+  constexpr int how = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  Fd here(open(path.c_str(), how));
   if (here && has_inode(here, mapping.inode)) return {std::move(here), path};
-  Fd file(open(fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, mapping.start, mapping.end).c_str(), O_RDONLY | O_CLOEXEC));
+  Fd file(open(fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, mapping.start, mapping.end).c_str(), how));
   if (!file) {
-    file = Fd(open(inside.c_str(), O_RDONLY | O_CLOEXEC));
+    file = Fd(open(inside.c_str(), how));
     if (!file || !has_inode(file, mapping.inode)) return {};
   }
   // Debug files are looked for where the file is for its process; a process that has ended has no such place any more.

@@ -22,7 +22,7 @@ using namespace artifact;
 // Of one file, and room for what is mapped later: 8 MiB of the kernel's memory. The C library has about 35,000 rows.
 constexpr size_t most_file_rows = (size_t{1} << unwind_row_bits) - 1;
 constexpr size_t spare_rows = size_t{1} << 20;
-constexpr size_t most_rows = size_t{1} << 26;
+constexpr size_t most_rows = size_t{1} << 25;
 constexpr size_t most_segments = 1024;
 
 template <typename T>
