@@ -32,7 +32,7 @@ struct Walker {
     e.branch(condition, [&] { e.leave_loop(); }, {}, false);
   }
 
-  // The element of an array map; the walk ends where there is none.
+  // The element of an array map; the loop around (a walk, or a search) ends where there is none.
   Value element(std::string_view map, Value index) {
     e.store(key, e.resize(index, 32, false));
     Value found = e.helper_address(BPF_FUNC_map_lookup_elem, {e.named_map(map), key}, Effect::reads);
@@ -47,6 +47,12 @@ struct Walker {
     return get(offsetof(Walk, word));
   }
 
+  // All bits where a < b (both below 2^63), else none: without a branch, so that the verifier has one path to follow through a search, not one for each answer.
+  Value less(Value a, Value b) { return e.opaque(e.binary(Op::ashr, e.binary(Op::sub, a, b), e.imm(63))); }
+
+  // One step of a search: goes on to `middle` where the masks say so.
+  void advance(Value at, Value step, Value mask, Value other) { set(offsetof(Walk, at), e.binary(Op::add, at, e.binary(Op::bit_and, step, e.binary(Op::bit_and, mask, other)))); }
+
   Value range_at(Value index) {
     Value within = e.binary(Op::bit_and, e.opaque(index), e.imm(unwind_ranges - 1));
     return e.offset(process, e.binary(Op::add, e.binary(Op::mul, within, e.imm(sizeof(UnwindRange))), e.imm(8)));
@@ -56,10 +62,9 @@ struct Walker {
   Value find_range(Value address) {
     set(offsetof(Walk, at), e.imm(0));
     for (uint64_t step = unwind_ranges / 2; step > 0; step /= 2) {
-      Value middle = e.binary(Op::add, get(offsetof(Walk, at)), e.imm(step));
+      Value at = get(offsetof(Walk, at)), middle = e.binary(Op::add, at, e.imm(step));
       Value starts = e.load(range_at(middle), 64, offsetof(UnwindRange, start));
-      Value below = both(e.compare(Compare::ult, middle, e.load(process, 64)), e.compare(Compare::ule, starts, address));
-      e.branch(e.compare(Compare::ne, below, e.imm(0)), [&] { set(offsetof(Walk, at), middle); });
+      advance(at, e.imm(step), less(middle, e.load(process, 64)), less(starts, e.binary(Op::add, address, e.imm(1))));
     }
     return range_at(get(offsetof(Walk, at)));
   }
@@ -69,15 +74,10 @@ struct Walker {
     set(offsetof(Walk, at), e.imm(0));
     e.loop(e.imm(0), e.imm(unwind_row_bits), unwind_row_bits, [&](Value turn) {
       Value step = e.binary(Op::lshr, e.imm(uint64_t{1} << (unwind_row_bits - 1)), turn);
-      Value middle = e.binary(Op::add, get(offsetof(Walk, at)), step);
-      e.branch(e.compare(Compare::ult, middle, count), [&] {
-        e.store(key, e.resize(e.binary(Op::add, first, middle), 32, false));
-        Value row = e.helper_address(BPF_FUNC_map_lookup_elem, {e.named_map(unwind_rows), key}, Effect::reads);
-        e.branch(e.compare(Compare::ne, row, e.null()), [&] {
-          Value starts = e.resize(e.load(row, 32, offsetof(UnwindRow, address)), 64, false);
-          e.branch(e.compare(Compare::ule, starts, address), [&] { set(offsetof(Walk, at), middle); });
-        });
-      });
+      Value at = get(offsetof(Walk, at)), middle = e.binary(Op::add, at, step), within = less(middle, count);
+      Value row = element(unwind_rows, e.binary(Op::add, first, e.binary(Op::bit_and, middle, within)));
+      Value starts = e.resize(e.load(row, 32, offsetof(UnwindRow, address)), 64, false);
+      advance(at, step, within, less(starts, e.binary(Op::add, address, e.imm(1))));
     });
     return element(unwind_rows, e.binary(Op::add, first, get(offsetof(Walk, at))));
   }
