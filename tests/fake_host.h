@@ -187,8 +187,8 @@ class FakeHost : public Host {
     if (ambiguous.contains(symbol)) return fail(EADDRNOTAVAIL, "several functions have the name {}", symbol);
     return attach(fmt::format("{} {}+{} cookie {}", ret ? "kretprobe" : "kprobe", symbol, offset, cookie));
   }
-  Result<Link> attach_kprobe_multi(int, std::span<const MultiTarget> targets, bool ret) override {
-    std::string text = ret ? "kretprobe_multi" : "kprobe_multi";
+  Result<Link> attach_kprobe_multi(int, std::span<const MultiTarget> targets, FunctionSide side) override {
+    std::string text = side == FunctionSide::both ? "kprobe_session" : side == FunctionSide::ret ? "kretprobe_multi" : "kprobe_multi";
     for (const MultiTarget& target : targets) text += fmt::format(" {}={}", target.symbol, target.cookie);
     return attach(text);
   }

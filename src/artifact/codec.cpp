@@ -92,6 +92,7 @@ void fields(V& v, Program& p) {
   v("uses_places", p.uses_places);
   v("group", p.group);
   v("rank", p.rank);
+  v("session", p.session);
   v("also", p.also);
 }
 template <typename V>

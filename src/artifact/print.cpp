@@ -92,7 +92,7 @@ std::string print_text(const Artifact& artifact) {
   out += "programs:\n";
   for (const Program& program : meta.programs)
     out += fmt::format("  {}: {}{}{}\n", program.elf_name, program.probe, program.per_target ? " (tells its matches apart)" : "",
-                       program.group ? fmt::format(" (choice {} of alternative {})", program.rank + 1, program.group) : "");
+                       program.group ? fmt::format(" (choice {} of alternative {})", program.rank + 1, program.group) : program.session.empty() ? "" : fmt::format(" (or by {})", program.session));
   if (!meta.maps.empty()) out += "maps:\n";
   for (const Map& map : meta.maps) out += map_line(map);
   if (!meta.loads.empty()) out += "filled at start:\n";

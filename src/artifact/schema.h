@@ -162,6 +162,9 @@ struct Program {
   // Alternatives (`a else b`): programs of one group, numbered from 1, are used for its lowest rank alone that has a match where the
   // object runs. 0: none.
   uint32_t group = 0, rank = 0;
+  // The function in the object that does this program's work and that of the one it forms a pair with, which names it too: for one link to functions of
+  // the kernel that runs it at their entry and at their return. Empty: none.
+  std::string session;
   std::vector<std::vector<std::string>> also;  // further targets of the program, in the form of `target`: what they show a program is laid out alike
 };
 
@@ -211,6 +214,10 @@ struct Send {
   std::vector<uint8_t> packet;  // from the Ethernet header on
   std::string place;            // "stdin:1:9-28"
 };
+
+// The function of the kernel that a program of a session (Program::session) asks whether it runs at a return: called by the kernel's number of it; 0 in an
+// object that was not made for one kernel, the run side puts the number in its place.
+inline constexpr const char* session_question = "bpf_session_is_return";
 
 struct Setting {  // config that matters at run time, as text
   std::string name, value;

@@ -29,6 +29,7 @@ Result<CodegenOutput> attempt(const Unit& unit, const CodegenOptions& options, c
     lower(i, emit);
     AWL_CHECK(emit.finish());
   }
+  make_sessions(object);
   object.finish();
   CodegenOutput output;
   if (options.keep_ir) output.ir = print(object.module);

@@ -88,6 +88,9 @@ inline constexpr uint32_t scratch_limit = 32768 - 8;
 // kernel wants them (BPF_PSEUDO_KFUNC_CALL, linux/bpf.h). Far above the numbers of helpers.
 inline constexpr uint32_t kernel_call = 1u << 30;
 
+// The programs that do the work of a pair (artifact::Program::session), once both of it are there (llvm_session.cpp).
+void make_sessions(Object& object);
+
 // The machinery (llvm_target.cpp).
 std::unique_ptr<llvm::TargetMachine> make_target_machine();
 void optimize(llvm::Module& module, llvm::TargetMachine& target);

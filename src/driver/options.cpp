@@ -99,9 +99,8 @@ Result<> take_debug_stages(std::string_view list, Options& options) {
 
 Result<> take_no_features(std::string_view list, Options& options) {
   for (const std::string& name : split_list(list)) {
-    if (name == "kprobe_session") continue;  // not used in the first place
     std::optional<Feature> feature = find_feature(name);
-    if (!feature || (name != "kprobe_multi" && name != "uprobe_multi"))
+    if (!feature || (name != "kprobe_multi" && name != "kprobe_session" && name != "uprobe_multi"))
       return fail(0, "USAGE: --no-feature can only have values 'kprobe_multi,kprobe_session,uprobe_multi'.");
     options.run.host.without.push_back(*feature);
   }

@@ -30,15 +30,13 @@ int load_empty(bpf_attach_type attach) {
   return load(BPF_PROG_TYPE_KPROBE, attach, code);
 }
 
-// Attaches to a function that every kernel has.
-bool has_kprobe_multi() {
-  const Fd program{load_empty(BPF_TRACE_KPROBE_MULTI)};
+// Attaches to a function that every kernel has and that is hardly ever called.
+bool has_kprobe_multi(FunctionSide side) {
+  const Fd program{load_empty(side == FunctionSide::both ? BPF_TRACE_KPROBE_SESSION : BPF_TRACE_KPROBE_MULTI)};
   if (!program) return false;
-  const char* symbol = "vfs_read";
-  LIBBPF_OPTS(bpf_link_create_opts, options);
-  options.kprobe_multi.syms = &symbol;
-  options.kprobe_multi.cnt = 1;
-  const Fd link{bpf_link_create(program.get(), 0, BPF_TRACE_KPROBE_MULTI, &options)};
+  const char* const symbols[] = {"vfs_fallocate"};
+  const uint64_t cookies[] = {0};
+  const Fd link{link_kprobe_multi(program.get(), symbols, cookies, side)};
   return static_cast<bool>(link);
 }
 
@@ -171,7 +169,10 @@ bool probe_feature(Feature feature, const btf* types) {
   bool has = false;
   switch (feature) {
     case Feature::kprobe_multi:
-      has = has_kprobe_multi();
+      has = has_kprobe_multi(FunctionSide::entry);
+      break;
+    case Feature::kprobe_session:
+      has = has_kprobe_multi(FunctionSide::both);
       break;
     case Feature::uprobe_multi:
       has = has_uprobe_multi();

@@ -10,6 +10,7 @@ struct Row {
 };
 constexpr Row rows[] = {
     {"kprobe_multi", Feature::kprobe_multi, {"the kprobe multi link", "5.18"}},
+    {"kprobe_session", Feature::kprobe_session, {"the kprobe session link", "6.10"}},
     {"uprobe_multi", Feature::uprobe_multi, {"the uprobe multi link", "6.6"}},
     {"attach_cookie", Feature::attach_cookie, {"bpf_get_attach_cookie", "5.15"}},
     {"atomic_fetch", Feature::atomic_fetch, {"atomic operations that give the old value", "5.12"}},

@@ -67,6 +67,9 @@ struct MultiTarget {
   uint64_t semaphore = 0;  // user probes: where in the file a 16-bit counter lies that the kernel raises in each process while the probe is there; 0: none
 };
 
+// When a multi-attachment to functions of the kernel runs its program.
+enum class FunctionSide : uint8_t { entry, ret, both };
+
 // A static probe point (USDT) in a program or library.
 struct UsdtNote {
   std::string provider, name;
@@ -76,7 +79,7 @@ struct UsdtNote {
   std::string arguments;     // as the note has them: "-4@%edi 8@-16(%rbp)"
 };
 
-enum class Feature : uint8_t { kprobe_multi, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
+enum class Feature : uint8_t { kprobe_multi, kprobe_session, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
                              tai_clock, task_from_pid, socket_cookie, override_return, write_user, typed_pointers, fentry, bloom_filter, task_storage, inode_storage, socket_storage, cgroup_storage, task_registers, /* grows */ };
 
 // Ids of types by name, see find_named and names_of_kind in btf_lookup.h. The names are the BTF's own.
@@ -192,7 +195,7 @@ class Host {
   // fentry, fexit, tp_btf ...: the target was set before load.
   virtual Result<Link> attach_trace(int program, uint64_t cookie) = 0;
   virtual Result<Link> attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) = 0;
-  virtual Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, bool ret) = 0;
+  virtual Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, FunctionSide side) = 0;
   // pid -1: every process.
   virtual Result<Link> attach_uprobe(int program, const std::string& path, const MultiTarget& target, int pid, bool ret) = 0;
   virtual Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) = 0;

@@ -150,6 +150,21 @@ Result<> prepare_kernel_functions(bpf_program* program, std::span<const Target> 
   return {};
 }
 
+bool use_session(std::span<const Target> matches, Host& host) { return use_multi(matches, host) && host.has_feature(Feature::kprobe_session); }
+
+Result<> prepare_session(bpf_program* program, Host& host) {
+  bpf_program__set_type(program, BPF_PROG_TYPE_KPROBE);
+  bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_SESSION);
+  const bpf_insn* code = bpf_program__insns(program);
+  std::vector<bpf_insn> patched(code, code + bpf_program__insn_cnt(program));
+  const auto question = std::ranges::find_if(patched, [](const bpf_insn& at) { return at.code == (BPF_JMP | BPF_CALL) && at.src_reg == BPF_PSEUDO_KFUNC_CALL && at.imm == 0; });
+  if (question == patched.end()) return {};  // made for this kernel
+  AWL_TRY(types, host.kernel_btf());
+  question->imm = static_cast<int32_t>(find_named(types, artifact::session_question, BTF_KIND_FUNC, host));
+  if (bpf_program__set_insns(program, patched.data(), patched.size()) != 0) return fail(0, "cannot adapt the program {} to this kernel", bpf_program__name(program));
+  return {};
+}
+
 namespace {
 
 // The addresses of all functions of a name: functions that are local to their source files may share one. `module` empty: the kernel's own.
@@ -202,17 +217,17 @@ Result<std::vector<Link>> attach_each(const Provider::AttachRequest& request, bo
 
 }  // namespace
 
-Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, bool ret, Host& host) {
+Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, FunctionSide side, Host& host) {
   std::vector<Link> links;
   if (use_multi(request.matches, host)) {
     std::vector<MultiTarget> targets;
     for (size_t i = 0; i < request.matches.size(); ++i)
       targets.push_back({.symbol = request.matches[i].parts.back(), .cookie = request.cookies ? request.first_cookie + i : 0});
-    AWL_TRY(link, host.attach_kprobe_multi(request.program, targets, ret));
+    AWL_TRY(link, host.attach_kprobe_multi(request.program, targets, side));
     links.push_back(std::move(link));
     return links;
   }
-  return attach_each(request, ret, host);
+  return attach_each(request, side == FunctionSide::ret, host);
 }
 
 }  // namespace awl

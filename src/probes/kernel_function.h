@@ -15,6 +15,9 @@ bool is_kernel_address(const Target& target);
 std::string kernel_function_section(const Target& target, bool ret);
 // One multi link where the kernel has them and there are several plain functions; then the program must be loaded as such.
 Result<> prepare_kernel_functions(bpf_program* program, std::span<const Target> matches, Host& host);
-Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, bool ret, Host& host);
+Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, FunctionSide side, Host& host);
+// See FunctionSession.
+bool use_session(std::span<const Target> matches, Host& host);
+Result<> prepare_session(bpf_program* program, Host& host);
 
 }  // namespace awl

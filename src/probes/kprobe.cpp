@@ -7,6 +7,8 @@ namespace awl {
 
 static constexpr std::string_view aliases[] = {"k"};
 
+static constexpr FunctionSession session{.returns = "kretprobe", .section = "kprobe.session", .usable = use_session, .prepare = prepare_session};
+
 const Provider kprobe_provider{
     .name = "kprobe",
     .aliases = aliases,
@@ -21,7 +23,8 @@ const Provider kprobe_provider{
     .context = [](const Target&, Host&) -> Result<Context> { return register_context(false, false); },
     .section = [](const Target& target) { return kernel_function_section(target, false); },
     .prepare = prepare_kernel_functions,
-    .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, false, host); },
+    .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, request.session ? FunctionSide::both : FunctionSide::entry, host); },
+    .session = &session,
     .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return pattern.parts.size() > 2 ? Result<>() : each_kernel_function(pattern, host, sink); },
     .needs_unsafe = is_kernel_address,
     .usable = [](Host& host) { return host.file_status("/sys/bus/event_source/devices/kprobe").exists; },

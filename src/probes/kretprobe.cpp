@@ -21,7 +21,7 @@ const Provider kretprobe_provider{
     .context = [](const Target&, Host&) -> Result<Context> { return register_context(true, false); },
     .section = [](const Target& target) { return kernel_function_section(target, true); },
     .prepare = prepare_kernel_functions,
-    .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, true, host); },
+    .attach = [](const Provider::AttachRequest& request, Host& host) { return attach_kernel_functions(request, FunctionSide::ret, host); },
     .list = [](const Target& pattern, Host& host, const TargetSink& sink) { return pattern.parts.size() > 2 ? Result<>() : each_kernel_function(pattern, host, sink); },
     .needs_unsafe = is_kernel_address,
     .usable = [](Host& host) { return host.file_status("/sys/bus/event_source/devices/kprobe").exists; },

@@ -64,7 +64,7 @@ class LinuxHost final : public Host {
   Result<Link> attach_raw_tracepoint(int program, const std::string& name, uint64_t cookie) override;
   Result<Link> attach_trace(int program, uint64_t cookie) override;
   Result<Link> attach_kprobe(int program, const std::string& symbol, uint64_t offset, bool ret, uint64_t cookie) override;
-  Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, bool ret) override;
+  Result<Link> attach_kprobe_multi(int program, std::span<const MultiTarget> targets, FunctionSide side) override;
   Result<Link> attach_uprobe(int program, const std::string& path, const MultiTarget& target, int pid, bool ret) override;
   Result<Link> attach_uprobe_multi(int program, const std::string& path, std::span<const MultiTarget> targets, int pid, bool ret) override;
   Result<Link> attach_perf_event(int program, const PerfEvent& event, int pid, std::span<const int> cpus) override;
@@ -109,6 +109,10 @@ class LinuxHost final : public Host {
 // Tries a call of the function with this BTF id on the running kernel.
 bool probe_call(int function, int tracepoint_typedef, const std::string& section);
 // Tries out a feature on the running kernel; `types` is its own BTF for features that need it, or null.
+// A link to functions of the kernel by their names, each with a cookie: its descriptor, or -1 and errno. libbpf 1.4 has no option for sessions
+// (linux/bpf.h, BPF_LINK_CREATE).
+int link_kprobe_multi(int program, std::span<const char* const> symbols, std::span<const uint64_t> cookies, FunctionSide side);
+
 bool probe_feature(Feature feature, const btf* types);
 
 }  // namespace awl

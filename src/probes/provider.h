@@ -152,6 +152,16 @@ struct Placement {
   bool stops = false;            // the traced process waits until the place is watched
 };
 
+// One link for the programs of two kinds that trace the same functions, at their entry and at their return. One program does the work of both.
+struct FunctionSession {
+  std::string_view returns;   // the other kind
+  std::string_view section;   // of the program in the object
+  // Whether the kernel can attach to these in such a way.
+  bool (*usable)(std::span<const Target> matches, Host& host) = nullptr;
+  // Instead of Provider::prepare.
+  Result<> (*prepare)(bpf_program* program, Host& host) = nullptr;
+};
+
 struct Provider {
   std::string_view name;                        // "kprobe"
   std::span<const std::string_view> aliases;    // "k"
@@ -194,9 +204,11 @@ struct Provider {
     std::optional<int> pid;
     // Called after each of many attachments that are made one by one; false: give up (with EINTR). May be empty. Called from one thread.
     std::function<bool(size_t made)> progress;
+    bool session = false;  // the program is one of FunctionSession
     bool unsafe = false;  // --unsafe: what can harm the traced program is allowed
   };
   Result<std::vector<Link>> (*attach)(const AttachRequest& request, Host& host) = nullptr;
+  const FunctionSession* session = nullptr;  // null: the kind's programs stand alone
   // Kinds whose programs must know of each place where they run what no register tells (USDT: where the arguments are): the rows of
   // artifact::places_map that `matches` need, in a fixed order, each once. Cookies are then numbers of rows, not of matches. May be null.
   Result<std::vector<artifact::PlaceRow>> (*places)(std::span<const Target> matches, Host& host) = nullptr;

@@ -207,7 +207,8 @@ Result<> adapt_exchanges(const LoadedProgram& program, Host& host) {
 Result<> prepare_programs(Loaded& loaded, Host& host, const LoadedProgram*& refused) {
   for (LoadedProgram& program : loaded.programs) {
     refused = &program;
-    if (program.provider->prepare && !program.matches.empty()) AWL_CHECK(program.provider->prepare(program.program, program.matches, host));
+    if (program.session == LoadedProgram::Session::first) AWL_CHECK(program.provider->session->prepare(program.program, host));
+    else if (program.session == LoadedProgram::Session::none && program.provider->prepare && !program.matches.empty()) AWL_CHECK(program.provider->prepare(program.program, program.matches, host));
     refused = nullptr;
     AWL_CHECK(adapt_exchanges(program, host));
   }
@@ -237,7 +238,7 @@ const LoadedProgram* blamed_program(const Loaded& loaded, std::string_view said)
   const size_t at = said.rfind(before);
   if (at == said.npos) return nullptr;
   said.remove_prefix(at + before.size());
-  const auto found = std::ranges::find(loaded.programs, said.substr(0, said.find('\'')), [](const LoadedProgram& program) { return std::string_view(program.row->elf_name); });
+  const auto found = std::ranges::find(loaded.programs, said.substr(0, said.find('\'')), [](const LoadedProgram& program) { return std::string_view(bpf_program__name(program.program)); });
   return found == loaded.programs.end() ? nullptr : &*found;
 }
 
@@ -295,8 +296,9 @@ Result<> bind_programs(Loaded& loaded) {
   bpf_program* unused = nullptr;
   bpf_object__for_each_program(unused, object) bpf_program__set_autoload(unused, false);
   for (LoadedProgram& program : loaded.programs) {
-    program.program = bpf_object__find_program_by_name(object, program.row->elf_name.c_str());
-    if (!program.program) return fail(0, "damaged object: it has no program '{}'", program.row->elf_name);
+    const std::string& name = program.session == LoadedProgram::Session::none ? program.row->elf_name : program.row->session;
+    program.program = bpf_object__find_program_by_name(object, name.c_str());
+    if (!program.program) return fail(0, "damaged object: it has no program '{}'", name);
     bpf_program__set_autoload(program.program, true);
   }
   return {};
@@ -353,6 +355,7 @@ Result<Loaded> load(const artifact::Artifact& artifact, Host& host, const Sessio
     nothing = true;
     return std::unexpected(std::move(limits.error()));
   }
+  pair_sessions(programs, host, options, messages);
   AWL_CHECK(check_needs(meta, host));
   AWL_TRY(tables, read_unwind_tables(meta, host, options, messages));
   for (;;) {

@@ -23,6 +23,8 @@ struct LoadedProgram {
   bpf_program* program = nullptr;
   std::vector<artifact::PlaceRow> places;  // rows of awl_places from first_place on, for programs that use them
   size_t first_place = 0;
+  // Of a pair whose work one program does (artifact::Program::session): that program, which the first is attached with.
+  enum class Session : uint8_t { none, first, second } session = Session::none;
   std::vector<Fd> copies;          // one for each match (or row), where the kernel has no attach cookies and the program needs them
 };
 

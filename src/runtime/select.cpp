@@ -160,6 +160,26 @@ Result<std::vector<LoadedProgram>> select_programs(const Meta& meta, Host& host,
   return programs;
 }
 
+namespace {
+
+bool same_functions(const LoadedProgram& a, const LoadedProgram& b) {
+  return std::ranges::equal(a.matches, b.matches, {}, &Target::parts, &Target::parts);
+}
+
+}  // namespace
+
+void pair_sessions(std::span<LoadedProgram> programs, Host& host, const SessionOptions& options, Messages& messages) {
+  for (LoadedProgram& first : programs) {
+    const FunctionSession* session = first.provider->session;
+    if (!session || first.row->session.empty()) continue;
+    const auto second = std::ranges::find_if(programs, [&](const LoadedProgram& other) { return other.row->session == first.row->session && other.provider->name == session->returns; });
+    if (second == programs.end() || !same_functions(first, *second) || !session->usable(first.matches, host)) continue;
+    first.session = LoadedProgram::Session::first;
+    second->session = LoadedProgram::Session::second;
+    if (options.verbose) messages.plain(fmt::format("{} and {} are attached as one session", first.row->probe, second->row->probe));
+  }
+}
+
 bool is_spare(const LoadedProgram& program, std::span<const LoadedProgram> programs) {
   const artifact::Program& row = *program.row;
   return row.group && std::ranges::any_of(programs, [&](const LoadedProgram& other) { return other.row->group == row.group && other.row->rank < row.rank; });

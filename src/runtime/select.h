@@ -8,6 +8,9 @@ namespace awl {
 // all that exist are among them, the first choice first: the kernel may refuse it.
 Result<std::vector<LoadedProgram>> select_programs(const artifact::Meta& meta, Host& host, const SessionOptions& options, Messages& messages);
 
+// Marks the pairs among programs whose work one program can do here, see LoadedProgram::session.
+void pair_sessions(std::span<LoadedProgram> programs, Host& host, const SessionOptions& options, Messages& messages);
+
 // Whether a program is of an alternative that a better choice stands before.
 bool is_spare(const LoadedProgram& program, std::span<const LoadedProgram> programs);
 // How many probes they are, spare ones left out.

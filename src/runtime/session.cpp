@@ -320,10 +320,10 @@ Result<bool> LiveSession::replaced() {
 
 Result<> LiveSession::attach(LoadedProgram& program) {
   std::optional<int> pid = options_.pid ? options_.pid : options_.child;
-  const bool places = program.row->uses_places;
+  const bool places = program.row->uses_places, session = program.session == LoadedProgram::Session::first;
   auto attach_one = [&](int fd, std::span<const Target> matches, bool cookies, std::optional<size_t> only_row = {}) -> Result<> {
     Provider::AttachRequest request{.program = fd, .matches = matches, .cookies = cookies, .first_cookie = program.first_place, .only_row = only_row, .pid = pid,
-                                    .progress = [this](size_t made) { return attaching(made); }, .unsafe = options_.unsafe};
+                                    .progress = [this](size_t made) { return attaching(made); }, .session = session, .unsafe = options_.unsafe};
     AWL_CHECK(attach_to(program, request));
     if (!attaching(0)) return fail(EINTR, "attaching was interrupted");
     return {};
@@ -331,7 +331,8 @@ Result<> LiveSession::attach(LoadedProgram& program) {
   for (const Target& match : program.matches)
     if (options_.verbose) messages_.plain(fmt::format("Trying to attach probe: {}", match.text()));
   const std::span<const Target> all = program.matches;
-  if (program.copies.empty()) AWL_CHECK(attach_one(bpf_program__fd(program.program), all, places || program.row->per_target));
+  const bool done = program.session == LoadedProgram::Session::second;  // by the first
+  if (program.copies.empty() && !done) AWL_CHECK(attach_one(bpf_program__fd(program.program), all, places || session || program.row->per_target));
   for (size_t i = 0; i < program.copies.size(); ++i)
     AWL_CHECK(attach_one(program.copies[i].get(), places ? all : all.subspan(i, 1), false, places ? std::optional(i) : std::nullopt));
   attached_ += all.size();
@@ -397,6 +398,8 @@ Result<> LiveSession::attach_all() {
       i = static_cast<size_t>(std::ranges::find(programs, row.group, [](const LoadedProgram& program) { return program.row->group; }) - programs.begin());
       continue;
     }
+    for (LoadedProgram& other : programs)
+      if (!row.session.empty() && other.row->session == row.session) other.session = LoadedProgram::Session::none;  // its attachment fails too, and is told
     ++i;
     if (missing == "warn") messages_.warning(fmt::format("Unable to attach probe: {}. Skipping. ({})", row.probe, error.text()));
     if (missing != "error") continue;

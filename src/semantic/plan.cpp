@@ -2,9 +2,11 @@
 #include <cctype>
 
 #include "base/diag/probes.h"
+#include "base/glob.h"
 #include "builtins/builtin.h"
 #include "parser/walk.h"
 #include "probes/features.h"
+#include "probes/parts.h"
 #include "semantic/calls.h"
 #include "semantic/operators.h"
 #include "semantic/passes.h"
@@ -85,6 +87,7 @@ class Planner {
     for (const artifact::Param& option : unit_->program_options) intern_param(*unit_, option);
     maps();
     for (ProbeInstance& probe : unit_->probes) program(probe);
+    sessions();
     for (FunctionInstance& function : unit_->functions) {
       probe_ = &function.body;
       children(function.body.body);
@@ -173,6 +176,21 @@ class Planner {
     for (const ProbeInstance::Send& send : probe.sends) meta_->sends.push_back({send.program, send.packet, place(send.span)});
     if (probe.predicate) expr(probe.predicate);
     children(probe.body);
+  }
+
+  // Programs on entry and on return of the same functions become pairs. Only where there may be several functions: one alone is attached without a multi link.
+  void sessions() {
+    std::vector<artifact::Program>& programs = meta_->programs;
+    const auto alone = [&](size_t i) { return programs[i].group == 0 && programs[i].also.empty() && programs[i].session.empty(); };
+    for (size_t i = 0; i < programs.size(); ++i) {
+      const Target& target = unit_->probes[i].target;
+      if (!target.provider->session || !alone(i) || !(is_glob(target.text()) || std::ranges::any_of(target.parts, has_parameter))) continue;
+      for (size_t j = 0; j < programs.size(); ++j) {
+        if (programs[j].provider != target.provider->session->returns || programs[j].target != target.parts || !alone(j)) continue;
+        programs[i].session = programs[j].session = programs[i].elf_name + "_session";
+        break;
+      }
+    }
   }
 
   std::string place(Span span) const {

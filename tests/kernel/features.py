@@ -166,6 +166,7 @@ FEATURES = {
     "no_tcx": lambda: None if FEATURES["tcx"]() else "the kernel has tcx links",
     "btf": lambda: exists("/sys/kernel/btf/vmlinux", "the kernel has no BTF"),
     # Many functions on one link; without it each is attached by itself, which takes a while.
+    "kprobe_session": lambda: kernel_symbol("bpf_session_is_return", "the kernel has no kprobe sessions"),
     "kprobe_multi": lambda: kernel_symbol("bpf_kprobe_multi_link_attach", "the kernel attaches functions one by one"),
     "percpu_lookup": lambda: kernel_symbol("bpf_map_lookup_percpu_elem", "programs cannot read other CPUs' map values"),
     "map_loops": lambda: kernel_symbol("bpf_for_each_map_elem", "programs cannot go over a map"),

@@ -59,6 +59,19 @@ TEST_F(KernelFunction, AttachMulti) {
   EXPECT_EQ(attachments_of("kprobe:tcp_*msg", host, true), "kprobe tcp_recvmsg+0 cookie 10\nkprobe tcp_sendmsg+0 cookie 11\n");
 }
 
+TEST_F(KernelFunction, AttachSession) {
+  const Provider& kprobe = *find_provider("kprobe");
+  const auto matches = kprobe.match({&kprobe, {"tcp_*msg"}}, host);
+  EXPECT_FALSE(kprobe.session->usable(*matches, host));
+  host.features.insert(Feature::kprobe_session);
+  EXPECT_TRUE(kprobe.session->usable(*matches, host));
+  EXPECT_FALSE(kprobe.session->usable(std::span(*matches).first(1), host));
+  ASSERT_TRUE(kprobe.attach({.program = 5, .matches = *matches, .cookies = true, .session = true}, host));
+  EXPECT_EQ(host.attached.back(), "kprobe_session tcp_recvmsg=0 tcp_sendmsg=1");
+  host.features.erase(Feature::kprobe_multi);
+  EXPECT_FALSE(kprobe.session->usable(*matches, host));
+}
+
 TEST_F(KernelFunction, AttachInModules) {
   EXPECT_EQ(attachments_of("kprobe:fuse_*", host), "kprobe fuse:fuse_open+0 cookie 0\nkprobe virtiofs:fuse_open+0 cookie 0\n");
   // Names that stand for one function each need no module.

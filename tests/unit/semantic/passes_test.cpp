@@ -46,6 +46,21 @@ TEST(Probes, SeveralAttachPointsHaveTheirOwnBodies) {
   EXPECT_NE(c.unit->meta.programs[0].elf_name, c.unit->meta.programs[1].elf_name);
 }
 
+TEST(Probes, PairsForSessions) {
+  const auto pairs = [](std::string script) {
+    const Compiled c(std::move(script));
+    EXPECT_THAT(c.messages(), IsEmpty());
+    std::vector<std::string> out;
+    for (const artifact::Program& program : c.unit->meta.programs) out.push_back(program.session);
+    return out;
+  };
+  EXPECT_THAT(pairs("kretprobe:vfs_* { @out = count(); } kprobe:vfs_* { @in = count(); }"), ElementsAre("kprobe_vfs___2_session", "kprobe_vfs___2_session"));
+  EXPECT_THAT(pairs("kprobe:vfs_* { @a = count(); } kprobe:vfs_* { @b = count(); } kretprobe:vfs_* { @c = count(); }"), ElementsAre("kprobe_vfs___1_session", "", "kprobe_vfs___1_session"));
+  EXPECT_THAT(pairs("kprobe:vfs_* { @in = count(); } kretprobe:tcp_* { @out = count(); }"), ElementsAre("", ""));
+  EXPECT_THAT(pairs("kprobe:vfs_read { @in = count(); } kretprobe:vfs_read { @out = count(); }"), ElementsAre("", ""));
+  EXPECT_THAT(pairs("kprobe:vfs_* else kprobe:no_* { @in = count(); } kretprobe:vfs_* { @out = count(); }"), ElementsAre("", "", ""));
+}
+
 TEST(Probes, ParametersInAttachPoints) {
   Compiled c("interval:ms:$1 { exit(); }", "plan", {.parameters_known = true, .parameters = {"250"}});
   EXPECT_THAT(c.messages(), IsEmpty());
