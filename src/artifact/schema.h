@@ -2,6 +2,7 @@
 // What the build side tells the run side, apart from the BPF object itself: plain data, stored as CBOR in the ELF section
 // .awl.meta. The run side needs nothing else. Reading checks every index, offset and size (open.cpp): code
 // behind `artifact::open` may rely on them.
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -82,7 +83,7 @@ struct HistogramShape {
 
 enum class Storage : uint8_t {
   global,       // scalar plain value: in the object's .bss, `offset` bytes from its start; a u64 "is set" flag at `set_offset`
-  percpu_slot,  // scalar aggregation: element 0 of a per-CPU array
+  percpu_slot,  // scalar aggregation: element 0 of a per-CPU array, or more of them: see slot_piece
   hash,         // keyed plain value
   percpu_hash,  // keyed aggregation
   array,         // plain values of the keys 0 to max_entries - 1, which are all there
@@ -218,6 +219,11 @@ struct Send {
 // The function of the kernel that a program of a session (Program::session) asks whether it runs at a return: called by the kernel's number of it; 0 in an
 // object that was not made for one kernel, the run side puts the number in its place.
 inline constexpr const char* session_question = "bpf_session_is_return";
+
+// A percpu_slot whose value is larger than what the kernel gives a CPU for an element (PCPU_MIN_UNIT_SIZE, 32 KiB) lies in elements 0, 1, ... of this many
+// bytes each: a multiple of the 24 that an interval of a series takes, which is what such values are made of.
+inline constexpr uint32_t slot_piece = 32760;
+constexpr uint32_t slot_pieces(const Map& map) { return std::max<uint32_t>((map.value.size + slot_piece - 1) / slot_piece, 1); }
 
 struct Setting {  // config that matters at run time, as text
   std::string name, value;

@@ -9,7 +9,7 @@ inline constexpr size_t max_meta_bytes = 16 << 20;
 inline constexpr size_t max_object_bytes = 256 << 20;
 inline constexpr uint32_t max_type_depth = 32;
 inline constexpr uint32_t max_payload = 1 << 20;
-inline constexpr uint32_t max_value_size = 16 << 20;
+inline constexpr uint32_t max_value_size = 32 << 20;
 inline constexpr uint32_t max_table_rows = 1 << 20;  // programs, maps, sites ...
 
 // Everything the run side relies on without looking again. The error names the place: "maps[2].value.elements[0]: ...".

@@ -167,8 +167,8 @@ using artifact::SeriesFunction;
 
 constexpr std::array<std::string_view, 5> series_functions = {"", "avg", "max", "min", "sum"};  // in the order of SeriesFunction
 constexpr uint32_t point_size = 24;            // u64 interval, u64 value, u64 weight
-constexpr int64_t most_point_bytes = 32768;    // the kernel's limit for a CPU's part of a value (PCPU_MIN_UNIT_SIZE)
-constexpr int64_t most_intervals = most_point_bytes / point_size;
+constexpr uint32_t points_of_piece = artifact::slot_piece / point_size;
+constexpr int64_t most_intervals = 1000000;    // bpftrace's
 
 std::optional<SeriesFunction> series_function(CallCheck& c) {
   if (c.count() < 4) return SeriesFunction::last;
@@ -192,8 +192,7 @@ void check_tseries(CallCheck& c) {
   if (!interval || !intervals) return;
   if (*interval < 1) c.diagnostics().report<Diag::tseries_interval>(c.arg(1).span, *interval);
   else if (*intervals < 1) c.diagnostics().report<Diag::tseries_few>(c.arg(2).span, *intervals);
-  else if (*intervals > most_intervals) c.diagnostics().report<Diag::tseries_many>(c.arg(2).span, *intervals, most_intervals)
-        .hint(fmt::format("an element's intervals stand together in memory of each CPU, {} bytes each, for which the kernel gives {}: make the intervals longer", point_size, most_point_bytes));
+  else if (*intervals > most_intervals) c.diagnostics().report<Diag::tseries_many>(c.arg(2).span, most_intervals, *intervals);
   else if (!series_function(c)) c.diagnostics().report<Diag::tseries_function>(c.arg(3).span, c.string(3).value_or(""));
 }
 
@@ -226,9 +225,14 @@ Value lower_tseries(Emit& e, CallLower& c) {
   Value now = e.binary(Op::add, e.helper(BPF_FUNC_ktime_get_boot_ns, {}, Effect::reads), e.param(c.param(ParamKind::wall_offset, "")));
   Value interval = e.binary(Op::udiv, now, e.imm(static_cast<uint64_t>(shape.step)));
   Value place = e.binary(Op::umod, interval, e.imm(shape.buckets));
+  std::optional<Value> piece;
+  if (shape.buckets > points_of_piece) {
+    piece = e.binary(Op::udiv, place, e.imm(points_of_piece));
+    place = e.binary(Op::umod, place, e.imm(points_of_piece));
+  }
   c.with_element([&](Value slot) {
     Value index = e.opaque(place);
-    e.branch(e.compare(Compare::ult, index, e.imm(shape.buckets)), [&] {
+    e.branch(e.compare(Compare::ult, index, e.imm(std::min(shape.buckets, points_of_piece))), [&] {
       Value point = e.offset(slot, e.binary(Op::mul, index, e.imm(point_size)));
       e.branch(e.compare(Compare::ne, e.load(point, 64), interval), [&] {
         e.store(point, interval);
@@ -237,7 +241,7 @@ Value lower_tseries(Emit& e, CallLower& c) {
       });
       update_point(e, point, static_cast<SeriesFunction>(shape.bits), type->is_signed, x, now);
     });
-  });
+  }, piece);
   return {};
 }
 

@@ -111,7 +111,8 @@ class CallLower {
   // Whether the memory of the result must have no undefined bytes behind the end of a string (it is a key or a map's value).
   virtual bool padded() = 0;
   // For map rows: the current element's value slot of the assignment target (aggregation functions), made when absent; null check done.
-  virtual void with_element(const std::function<void(Value slot)>& use) = 0;
+  // `piece`: which of a map without keys that lies in several (artifact::slot_piece).
+  virtual void with_element(const std::function<void(Value slot)>& use, std::optional<Value> piece = {}) = 0;
 };
 
 enum class BuiltinFlag : uint32_t {

@@ -93,6 +93,8 @@ llvm::GlobalVariable* Object::map(int32_t index) {
   if (m.storage == Storage::percpu_slot) {
     shape.type = BPF_MAP_TYPE_PERCPU_ARRAY;
     shape.key = debug.integer(4, false);
+    shape.max_entries = artifact::slot_pieces(m);
+    if (shape.max_entries > 1) shape.value = debug.array(debug.integer(8, false), 8, artifact::slot_piece / 8);
   } else {
     auto info = unit.maps.find(m.name);
     const MapKind& kind = info == unit.maps.end() ? usual_map_kind(artifact::is_percpu(m.storage)) : kind_of(info->second);

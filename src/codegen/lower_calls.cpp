@@ -79,9 +79,9 @@ class RowLowering : public CallLower {
   }
   Value packet_view(const PacketView& view) override { return l_->packet_view(view); }
   bool padded() override { return pad; }
-  void with_element(const std::function<void(Value)>& use) override {
+  void with_element(const std::function<void(Value)>& use, std::optional<Value> piece) override {
     assert(element);
-    l_->with_element(*element, use);
+    l_->with_element(*element, use, piece);
   }
 
  private:

@@ -161,7 +161,7 @@ class Lowering {
   Value map_result(Value code);
   void update(const ast::Expr& target, const MapInfo& info, Value key, Value value, uint64_t flags);
   Value made_if_absent(const ast::Expr& target, const MapInfo& info, Value key, Value element);
-  void with_element(const ast::Expr& target, const std::function<void(Value)>& use);
+  void with_element(const ast::Expr& target, const std::function<void(Value)>& use, std::optional<Value> piece = {});
   Value remove(const ast::Expr& map, const ast::Expr& key);
   Value find_into(const ast::Expr& map, const ast::Expr& key, const ast::Expr& variable);
   Value has_element(const ast::Expr& map, const ast::Expr& key);

@@ -191,11 +191,12 @@ void Lowering::add_to_map(const ast::Expr& target, Value amount) {
 }
 
 // This CPU's value of an aggregation's element. A new element starts as zeros.
-void Lowering::with_element(const ast::Expr& target, const std::function<void(Value)>& use) {
+void Lowering::with_element(const ast::Expr& target, const std::function<void(Value)>& use, std::optional<Value> piece) {
   const MapInfo& info = map_info(target);
   const artifact::Map& where = stored(info);
   emit.scope([&] {
     Value at = key(target);
+    if (piece) emit.store(at, emit.resize(*piece, 32, false));
     Value element = find(info, at);
     if (where.storage == Storage::percpu_array) {
       constexpr int64_t no_such_index = -7;  // -E2BIG, as the kernel says it where an element is written
@@ -224,8 +225,19 @@ Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
     Value code = map_result(emit.helper(BPF_FUNC_map_delete_elem, {emit.map(info.index), at}));
     return emit.compare(Compare::eq, code, emit.imm(0));
   }
-  auto clear = [&](Value element) { emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { emit.zero(element, info.value->size); }); };
-  auto clear_own = [&] { clear(find(info, at)); };
+  const uint32_t pieces = artifact::slot_pieces(where), size = std::min(info.value->size, artifact::slot_piece);
+  auto clear = [&](const std::function<Value()>& element_at) {
+    auto one = [&] {
+      Value element = element_at();
+      emit.branch(emit.compare(Compare::ne, element, emit.null()), [&] { emit.zero(element, size); });
+    };
+    if (pieces == 1) return one();
+    emit.loop(emit.imm(0), emit.imm(pieces), pieces, [&](Value piece) {
+      emit.store(at, emit.resize(piece, 32, false));
+      one();
+    });
+  };
+  auto clear_own = [&] { clear([&] { return find(info, at); }); };
   if (find_param(ParamKind::feature, "percpu_lookup") < 0 || find_param(ParamKind::ncpus) < 0) {
     clear_own();
     return emit.imm(1, 1);
@@ -235,7 +247,7 @@ Value Lowering::remove(const ast::Expr& map, const ast::Expr& key_expr) {
       emit.compare(Compare::ne, param(ParamKind::feature, "percpu_lookup"), emit.imm(0)),
       [&] {
         emit.loop(emit.imm(0), param(ParamKind::ncpus), most_cpus, [&](Value cpu) {
-          clear(emit.helper_address(BPF_FUNC_map_lookup_percpu_elem, {emit.map(info.index), at, emit.resize(cpu, 32, false)}));
+          clear([&] { return emit.helper_address(BPF_FUNC_map_lookup_percpu_elem, {emit.map(info.index), at, emit.resize(cpu, 32, false)}); });
         });
       },
       clear_own);

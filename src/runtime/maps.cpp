@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <set>
 
 #include "runtime/format/series.h"
@@ -36,8 +37,10 @@ size_t value_size(const Map& map) {
   }
 }
 
+// Bytes of an element as the kernel gives it.
 size_t stored_size(const MapHandle& handle) {
   size_t size = value_size(*handle.map);
+  if (handle.map->storage == Storage::percpu_slot) size = std::min<size_t>(size, artifact::slot_piece);
   return is_percpu(*handle.map) ? rounded(size) * handle.cpus : size;
 }
 
@@ -50,6 +53,12 @@ uint64_t word(std::span<const uint8_t> bytes, size_t index) {
 MapRow make_row(const MapHandle& handle, std::span<const uint8_t> key, std::span<const uint8_t> value) {
   if (is_percpu(*handle.map)) return {.key = key, .value = merge_cpus(*handle.map, value, handle.cpus)};
   return {.key = key, .value = value};
+}
+
+std::vector<uint8_t> series_bytes(std::span<const SeriesPoint> points) {
+  std::vector<uint8_t> bytes(points.size_bytes());
+  if (!bytes.empty()) memcpy(bytes.data(), points.data(), bytes.size());
+  return bytes;
 }
 
 using Visit = std::function<void(std::span<const uint8_t> key, std::span<const uint8_t> value)>;
@@ -108,10 +117,15 @@ Result<> visit_all(const MapHandle& handle, const Visit& visit) {
 }
 
 Result<std::vector<uint8_t>> read_slot(const MapHandle& handle) {
-  uint32_t zero = 0;
-  std::vector<uint8_t> values(stored_size(handle));
-  if (bpf_map_lookup_elem(handle.fd, &zero, values.data()) != 0) return fail(errno, "cannot read the map {}", handle.map->name);
-  return merge_cpus(*handle.map, values, handle.cpus);
+  const Map& map = *handle.map;
+  std::vector<uint8_t> piece(stored_size(handle));
+  std::vector<SeriesPoint> points;
+  for (uint32_t i = 0; i < artifact::slot_pieces(map); ++i) {
+    if (bpf_map_lookup_elem(handle.fd, &i, piece.data()) != 0) return fail(errno, "cannot read the map {}", map.name);
+    if (!is_series(map)) return merge_cpus(map, piece, handle.cpus);
+    std::ranges::copy(series_points(piece), std::back_inserter(points));
+  }
+  return series_bytes(merge_series(map.histogram, map.value.is_signed, points));
 }
 
 Result<std::vector<std::vector<uint8_t>>> all_keys(const MapHandle& handle) {
@@ -139,9 +153,9 @@ std::span<uint8_t> global_bytes(const MapHandle& handle, uint64_t offset, uint64
 }
 
 Result<> write_zeros_to_slot(const MapHandle& handle) {
-  uint32_t zero = 0;
   std::vector<uint8_t> values(stored_size(handle));
-  if (bpf_map_update_elem(handle.fd, &zero, values.data(), BPF_ANY) != 0) return fail(errno, "cannot change the map {}", handle.map->name);
+  for (uint32_t i = 0; i < artifact::slot_pieces(*handle.map); ++i)
+    if (bpf_map_update_elem(handle.fd, &i, values.data(), BPF_ANY) != 0) return fail(errno, "cannot change the map {}", handle.map->name);
   return {};
 }
 
@@ -149,12 +163,7 @@ Result<> write_zeros_to_slot(const MapHandle& handle) {
 
 std::vector<uint8_t> merge_cpus(const Map& map, std::span<const uint8_t> values, uint32_t cpus) {
   size_t size = value_size(map), stride = rounded(size);
-  if (is_series(map)) {
-    std::vector<SeriesPoint> points = merge_series(map.histogram, map.value.is_signed, series_points(values.first(std::min(values.size(), cpus * stride))));
-    std::vector<uint8_t> merged(points.size() * sizeof(SeriesPoint));
-    if (!merged.empty()) memcpy(merged.data(), points.data(), merged.size());
-    return merged;
-  }
+  if (is_series(map)) return series_bytes(merge_series(map.histogram, map.value.is_signed, series_points(values.first(std::min(values.size(), cpus * stride)))));
   std::vector<uint64_t> total(stride / 8);
   for (uint32_t cpu = 0; cpu < cpus && (cpu + 1) * stride <= values.size(); ++cpu) {
     std::span<const uint8_t> one = values.subspan(cpu * stride, size);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/diag/builtins.h"
 #include "base/diag/calls.h"
 #include "base/diag/hooks.h"
 #include "base/diag/maps.h"
@@ -253,6 +254,9 @@ void Checker::assign_map(const ast::Stmt& s, const ast::Assign& a, const ast::Ma
   const MapInfo& map = unit_->maps[target.name];
   Type value = a.value->type;
   if (!value || !map.value || !aggregation_source(s, a, target.name)) return;
+  if (value->kind == Kind::tseries && map.keyed && value->size > artifact::slot_piece)
+    diagnostics_->report<Diag::tseries_many_keyed>(a.value->span, value->histogram.buckets, artifact::slot_piece / (value->size / value->histogram.buckets))
+        .hint("the intervals of a key stand together in memory of each CPU, for which the kernel gives 32 KiB: make the intervals longer, or leave the key out");
   if (a.op) {
     if (is_aggregation(map.value)) {
       Type number = operand_type(unit_->types, *a.target, *a.value);
