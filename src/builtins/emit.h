@@ -124,6 +124,8 @@ class Emit {
   };
   static constexpr uint64_t most_turns = 8u << 20;  // BPF_MAX_LOOPS of the kernel
   virtual void repeat(const Endless& how, const Yield& next, const Code& body, const Code& cut) = 0;
+  // The same with bpf_loop, at most `most_turns`: `next` and `body` are a callback, see each().
+  virtual void repeat_by_callback(const Yield& next, const Code& body, const Code& cut) = 0;
   // For each element of a hash map (bpf_for_each_map_elem): the body is a callback, in which all verbs work as outside; what it uses of the values around
   // it reaches it through memory on the stack. leave_loop(), next_turn() and leave() work. What the body changes and others read must not be a
   // slot() made outside: kernels before 6.7 look at the body once and then know its values for certain, also those of the next turn. scratch() will do.

@@ -71,6 +71,7 @@ class LlvmEmit final : public Emit {
   void scope(const Code& code) override;
   void loop(Value from, Value to, uint64_t limit, const std::function<void(Value)>& body) override;
   void repeat(const Endless& how, const Yield& next, const Code& body, const Code& cut) override;
+  void repeat_by_callback(const Yield& next, const Code& body, const Code& cut) override;
   void each(Value map, const std::function<void(Value, Value)>& body) override;
   Value subprogram(std::string_view name, std::span<const Value> args, const std::function<void(std::span<const Value>)>& body) override;
   Value external(std::string_view name, std::span<const Value> args, std::span<const Type> parameters, Type result) override;
@@ -132,6 +133,12 @@ class LlvmEmit final : public Emit {
   // llvm_subprogram.cpp
   void begin_function(const std::string& name, llvm::ArrayRef<llvm::Type*> arguments, bool callback);
   llvm::Function* end_function();
+  struct Turn {
+    llvm::Function* callback = nullptr;
+    llvm::Value* state = nullptr;
+    bool leaves = false;
+  };
+  Turn make_turn(const char* name, llvm::ArrayRef<llvm::Type*> arguments, const std::function<void(llvm::Function&)>& body);
   llvm::Value* pass_outer_values(llvm::Function& function, llvm::Argument* state);
   bool take_scratch(llvm::Function& function, llvm::Argument* scratch);
   llvm::Value* left_flag();

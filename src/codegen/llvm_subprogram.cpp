@@ -155,15 +155,14 @@ void LlvmEmit::leave_if(llvm::Value* left) {
   ir_.SetInsertPoint(stay);
 }
 
-void LlvmEmit::each(Value map, const std::function<void(Value, Value)>& body) {
-  llvm::Type* pointer = ir_.getPtrTy();
-  llvm::Value* which = raw(map);
-  begin_function(object_.meta.programs.at(program_).elf_name + "_each" + std::to_string(++callbacks_), {pointer, pointer, pointer, pointer}, true);
+// A turn of a loop that the kernel goes through: gives 0 to go on, 1 to end it. The last argument is what is around it.
+LlvmEmit::Turn LlvmEmit::make_turn(const char* name, llvm::ArrayRef<llvm::Type*> arguments, const std::function<void(llvm::Function&)>& body) {
+  begin_function(object_.meta.programs.at(program_).elf_name + name + std::to_string(++callbacks_), arguments, true);
   by_kernel_ = true;
   llvm::Function* callback = function_;
   LoopBlocks blocks{block("next"), block("stop")};
   loops_ = {blocks};
-  body(wrap(callback->getArg(1)), wrap(callback->getArg(2)));
+  body(*callback);
   ir_.CreateBr(blocks.next);
   ir_.SetInsertPoint(blocks.next);
   ir_.CreateStore(ir_.getInt64(0), result_);
@@ -173,10 +172,30 @@ void LlvmEmit::each(Value map, const std::function<void(Value, Value)>& body) {
   ir_.CreateBr(exit_);
   bool left = leaves_;
   end_function();
-  llvm::Value* state = pass_outer_values(*callback, callback->getArg(3));
+  llvm::Value* state = pass_outer_values(*callback, callback->getArg(static_cast<unsigned>(arguments.size() - 1)));
   if (left) ir_.CreateStore(ir_.getInt64(0), left_flag());
-  call(BPF_FUNC_for_each_map_elem, {which, callback, state, ir_.getInt64(0)}, ir_.getInt64Ty(), Effect::full);
-  if (left) leave_if_left();
+  return {callback, state, left};
+}
+
+void LlvmEmit::each(Value map, const std::function<void(Value, Value)>& body) {
+  llvm::Type* pointer = ir_.getPtrTy();
+  llvm::Value* which = raw(map);
+  const Turn turn = make_turn("_each", {pointer, pointer, pointer, pointer}, [&](llvm::Function& callback) { body(wrap(callback.getArg(1)), wrap(callback.getArg(2))); });
+  call(BPF_FUNC_for_each_map_elem, {which, turn.callback, turn.state, ir_.getInt64(0)}, ir_.getInt64Ty(), Effect::full);
+  if (turn.leaves) leave_if_left();
+}
+
+void LlvmEmit::repeat_by_callback(const Yield& next, const Code& body, const Code& cut) {
+  const Turn turn = make_turn("_turn", {ir_.getInt64Ty(), ir_.getPtrTy()}, [&](llvm::Function&) {
+    llvm::BasicBlock* inside = block("inside");
+    ir_.CreateCondBr(condition(next()), inside, loops_.back().end);
+    ir_.SetInsertPoint(inside);
+    body();
+  });
+  llvm::Value* done = call(BPF_FUNC_loop, {ir_.getInt64(most_turns), turn.callback, turn.state, ir_.getInt64(0)}, ir_.getInt64Ty(), Effect::full);
+  if (turn.leaves) leave_if_left();
+  // Perhaps the turn that was not made would have been the last anyway.
+  branch(wrap(ir_.CreateICmpEQ(done, ir_.getInt64(most_turns))), [&] { branch(wrap(condition(next())), cut, {}, false); }, {}, false);
 }
 
 void LlvmEmit::part(const Code& code) {

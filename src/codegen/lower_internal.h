@@ -239,6 +239,7 @@ class Lowering {
   Value result_place_;                          // where its result goes if it is no number
   const ast::Expr* typed_root_ = nullptr;       // where a chain of pointers begins that is being read through typed pointers, and its value
   Value typed_root_value_;
+  const bool callback_loops_;                   // loops without a known end are bpf_loop's
   uint64_t turns_left_ = 0;                     // of loops without a known end on kernels without iterators, all nested ones multiplied
 };
 

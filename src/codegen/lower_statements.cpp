@@ -15,7 +15,8 @@ using artifact::ParamKind;
 
 Lowering::Lowering(const Unit& u, const ProbeInstance& i, size_t index, Emit& e)
     // The table of types only grows: looking up members fills it in.
-    : unit(u), instance(i), program_index(index), emit(e), types(const_cast<TypeTable&>(u.types)) {}
+    : unit(u), instance(i), program_index(index), emit(e), types(const_cast<TypeTable&>(u.types)),
+      callback_loops_(u.options.runs_here && find_param(ParamKind::feature, "iterators") >= 0 && !u.host->has_feature(Feature::iterators) && u.host->has_feature(Feature::callback_loops)) {}
 
 int64_t Lowering::find_param(ParamKind kind, std::string_view name, uint32_t index) const {
   auto same = [&](const artifact::Param& p) { return p.kind == kind && p.name == name && p.index == index; };
@@ -134,8 +135,14 @@ void Lowering::program() {
 
 namespace {
 
-// Variables from outside of the innermost of `loops` that a statement changes. With `callbacks` loops over maps in it are added to them.
-void changed_in_loops(const ast::Stmt& s, const std::map<std::string, VariableInfo>& variables, std::vector<Span>& loops, bool callbacks, std::set<std::string>& changed) {
+// Whether a statement is a loop whose turns are not known when compiling.
+bool is_endless(const ast::Stmt& s) {
+  auto* range = std::get_if<ast::ForRange>(&s.node);
+  return std::holds_alternative<ast::While>(s.node) || (range && !counted_turns(*range));
+}
+
+// Variables from outside of the innermost of `loops` that a statement changes. Loops in it that `is_callback` is true for are added to them.
+void changed_in_loops(const ast::Stmt& s, const std::map<std::string, VariableInfo>& variables, std::vector<Span>& loops, const std::function<bool(const ast::Stmt&)>& is_callback, std::set<std::string>& changed) {
   auto change = [&](const ast::Expr& target) {
     auto* variable = std::get_if<ast::Variable>(&target.node);
     auto found = variable ? variables.find(variable->name) : variables.end();
@@ -148,7 +155,7 @@ void changed_in_loops(const ast::Stmt& s, const std::map<std::string, VariableIn
     using Node = std::remove_cvref_t<decltype(node)>;
     bool loop = false;
     if constexpr (std::is_same_v<Node, ast::Stmt>) {
-      loop = callbacks && std::holds_alternative<ast::ForMap>(node.node);
+      loop = is_callback(node);
       if (auto* assign = std::get_if<ast::Assign>(&node.node)) change(*assign->target);
     } else {
       if (auto* step = std::get_if<ast::IncDec>(&node.node)) change(*step->target);
@@ -169,7 +176,8 @@ void changed_in_loops(const ast::Stmt& s, const std::map<std::string, VariableIn
 void Lowering::make_variables(const std::map<std::string, VariableInfo>& variables, const ast::Block& body) {
   std::set<std::string> changed;
   std::vector<Span> loops;
-  for (const ast::StmtPtr& s : body.statements) changed_in_loops(*s, variables, loops, true, changed);
+  const auto is_callback = [&](const ast::Stmt& s) { return std::holds_alternative<ast::ForMap>(s.node) || (callback_loops_ && is_endless(s)); };
+  for (const ast::StmtPtr& s : body.statements) changed_in_loops(*s, variables, loops, is_callback, changed);
   uint64_t kept = instance.variables_offset;
   for (const auto& [name, info] : variables) {
     if (!info.type || !info.type->size || variables_.contains(name)) continue;
@@ -353,16 +361,20 @@ unsigned endless_depth(const ast::Block& body) {
 
 }  // namespace
 
-// A loop without a known end. Where the kernel has no iterators its verifier goes through every turn: nested loops share what it puts up with, and
+// A loop without a known end. A kernel without iterators that has bpf_loop goes through it with that, if it is the only one that the programs are for:
+// kernels that have neither refuse programs with callbacks. Where the kernel has no iterators its verifier goes through every turn: nested loops share what it puts up with, and
 // a longer body has fewer turns. Where it has them it must not: it would follow numbers that it knows as long as they decide something, so what the
 // loop changes is made unknown by adding a 0 that only we know.
 void Lowering::endless(const ast::Stmt& s, const ast::Block& body, const Emit::Yield& next, const Emit::Code& turn, Value counter) {
+  const int32_t site = site_of(unit.loop_sites, &s);
+  const auto cut = [&] { runtime_error(site, emit.imm(0)); };
+  if (callback_loops_) return emit.repeat_by_callback(next, turn, cut);
   int64_t found = find_param(ParamKind::feature, "iterators");
   assert(found >= 0);
   auto feature = static_cast<uint32_t>(std::max<int64_t>(found, 0));
   std::set<std::string> changed;
   std::vector<Span> outside{s.span};
-  for (const ast::StmtPtr& inner : body.statements) changed_in_loops(*inner, instance.variables, outside, false, changed);
+  for (const ast::StmtPtr& inner : body.statements) changed_in_loops(*inner, instance.variables, outside, [](const ast::Stmt&) { return false; }, changed);
   auto forget = [&] {
     Value unknown = emit.load(emit.global(unit.meta.lost_offset), 64);
     Value zero = emit.binary(Op::sub, emit.opaque(unknown), emit.opaque(unknown));
@@ -385,8 +397,7 @@ void Lowering::endless(const ast::Stmt& s, const ast::Block& body, const Emit::Y
   // A known number of turns that the verifier can follow is followed to the end.
   if (auto* range = std::get_if<ast::ForRange>(&s.node); range && before == 0)
     if (auto low = literal_of(*range->from), high = literal_of(*range->to); low && high && (*high - *low) * count_nodes(body) < most_turns_work) turns = std::max(turns, *high - *low);
-  int32_t site = site_of(unit.loop_sites, &s);
-  emit.repeat({feature, std::max<uint64_t>(turns, 2)}, next_known, turn, [&] { runtime_error(site, emit.imm(0)); });
+  emit.repeat({feature, std::max<uint64_t>(turns, 2)}, next_known, turn, cut);
   turns_left_ = before;
 }
 
@@ -400,7 +411,7 @@ void Lowering::for_range(const ast::Stmt& s, const ast::ForRange& node) {
     emit.scope([&] { block(node.body.statements); });
   };
   if (auto turns = counted_turns(node)) return emit.loop(from, to, std::max<uint64_t>(*turns, 1), turn);
-  Value at = emit.slot(8);
+  Value at = callback_loops_ ? emit.scratch(8) : emit.slot(8);
   emit.store(at, from);
   endless(
       s, node.body, [&] { return emit.compare(Compare::slt, emit.load(at, 64), to); },

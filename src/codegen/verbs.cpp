@@ -131,6 +131,13 @@ class Recorder : public Emit {
   }
   void repeat(const Endless& how, const Yield& next, const Code& body, const Code& cut) override {
     line(fmt::format("repeat (iterators: param {}, else at most {}) {{", how.iterators, how.least_turns));
+    turns(next, body, cut);
+  }
+  void repeat_by_callback(const Yield& next, const Code& body, const Code& cut) override {
+    line("repeat by callback {");
+    turns(next, body, cut);
+  }
+  void turns(const Yield& next, const Code& body, const Code& cut) {
     inside([&] {
       line(fmt::format("while {}", name(next())));
       body();

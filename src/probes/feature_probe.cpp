@@ -192,6 +192,9 @@ bool probe_feature(Feature feature, const btf* types) {
     case Feature::for_each_map:
       has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_for_each_map_elem, nullptr) == 1;
       break;
+    case Feature::callback_loops:
+      has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop);
+      break;
     case Feature::tai_clock:
       has = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_ktime_get_tai_ns);
       break;

@@ -16,6 +16,7 @@ constexpr Row rows[] = {
     {"atomic_fetch", Feature::atomic_fetch, {"atomic operations that give the old value", "5.12"}},
     {"for_each_map", Feature::for_each_map, {"bpf_for_each_map_elem", "5.13"}},
     {"percpu_lookup", Feature::percpu_lookup, {"bpf_map_lookup_percpu_elem", "5.19"}},
+    {"callback_loops", Feature::callback_loops, {"bpf_loop", "5.17"}},
     {"iterators", Feature::iterators, {"bpf_iter_num_new", "6.4"}},
     {"tai_clock", Feature::tai_clock, {"bpf_ktime_get_tai_ns", "6.1"}},
     {"task_from_pid", Feature::task_from_pid, {"bpf_task_from_pid", "6.2"}},

@@ -79,7 +79,7 @@ struct UsdtNote {
   std::string arguments;     // as the note has them: "-4@%edi 8@-16(%rbp)"
 };
 
-enum class Feature : uint8_t { kprobe_multi, kprobe_session, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, iterators, large_keys,
+enum class Feature : uint8_t { kprobe_multi, kprobe_session, uprobe_multi, attach_cookie, atomic_fetch, for_each_map, percpu_lookup, callback_loops, iterators, large_keys,
                              tai_clock, task_from_pid, socket_cookie, override_return, write_user, typed_pointers, fentry, bloom_filter, task_storage, inode_storage, socket_storage, cgroup_storage, task_registers, /* grows */ };
 
 // Ids of types by name, see find_named and names_of_kind in btf_lookup.h. The names are the BTF's own.

@@ -25,7 +25,7 @@ constexpr std::string_view index_text = "No element has this index. Try a larger
 
 constexpr std::string_view no_memory_text = "The kernel found no memory to keep a value with this object.";
 
-constexpr std::string_view cut_text = "Loop cut short: it has more turns than this kernel allows. On Linux 6.4 or newer 8388608 are possible.";
+constexpr std::string_view cut_text = "Loop cut short: it has more turns than this kernel allows. On Linux 6.4 or newer (5.17 for a script that is not run from an object) 8388608 are possible.";
 
 constexpr std::string_view absent_text = "Can't lookup map element because it does not exist.";
 

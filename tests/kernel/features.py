@@ -181,6 +181,7 @@ FEATURES = {
     "task_registers": lambda: kernel_symbol("bpf_task_pt_regs", "programs cannot see the registers of user space"),
     "no_task_registers": lambda: None if FEATURES["task_registers"]() else "programs can see the registers of user space",
     "iterators": lambda: kernel_symbol("bpf_iter_num_new", "the kernel has no open-coded iterators"),
+    "long_loops": lambda: None if FEATURES["iterators"]() is None else kernel_symbol("bpf_loop", "the kernel has no loops of many turns"),
     "no_iterators": lambda: None if FEATURES["iterators"]() else "the kernel has open-coded iterators",
     "iter": lambda: kernel_symbol("bpf_iter_link_attach", "the kernel has no iterator programs"),
     "no_kprobe": lambda: None if FEATURES["kprobe"]() else "the kernel has kprobes",
