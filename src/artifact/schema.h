@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <compare>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -94,11 +95,31 @@ enum class Storage : uint8_t {
   redirect,      // where packets can go, by index; the run side alone writes to it
   sockets,       // sockets, by index, that other processes put in, or programs of sockets' events; cannot be read
 };
-constexpr bool is_percpu(Storage s) { return s == Storage::percpu_slot || s == Storage::percpu_hash || s == Storage::percpu_array; }
-constexpr bool is_keyed(Storage s) { return s == Storage::hash || s == Storage::percpu_hash || s == Storage::array || s == Storage::percpu_array || s == Storage::bloom || s == Storage::object || s == Storage::redirect || s == Storage::sockets; }
-constexpr bool is_array(Storage s) { return s == Storage::array || s == Storage::percpu_array || s == Storage::redirect || s == Storage::sockets; }
-// Whether the run side can read all elements at any time.
-constexpr bool is_listed(Storage s) { return s != Storage::queue && s != Storage::bloom && s != Storage::object && s != Storage::redirect && s != Storage::sockets; }
+struct StorageFacts {
+  bool percpu = false;  // each CPU has its own value: aggregations
+  bool keyed = false;
+  bool array = false;   // the keys are indices
+  bool listed = false;  // the run side can read all elements at any time
+};
+inline constexpr StorageFacts storage_facts[] = {
+    {.listed = true},                                  // global
+    {.percpu = true, .listed = true},                  // percpu_slot
+    {.keyed = true, .listed = true},                   // hash
+    {.percpu = true, .keyed = true, .listed = true},   // percpu_hash
+    {.keyed = true, .array = true, .listed = true},    // array
+    {.percpu = true, .keyed = true, .array = true, .listed = true},  // percpu_array
+    {},                                                // queue
+    {.keyed = true},                                   // bloom
+    {.keyed = true},                                   // object
+    {.keyed = true, .array = true},                    // redirect
+    {.keyed = true, .array = true},                    // sockets
+};
+constexpr const StorageFacts& facts(Storage s) { return storage_facts[static_cast<size_t>(s)]; }
+static_assert(std::size(storage_facts) == static_cast<size_t>(Storage::sockets) + 1);
+constexpr bool is_percpu(Storage s) { return facts(s).percpu; }
+constexpr bool is_keyed(Storage s) { return facts(s).keyed; }
+constexpr bool is_array(Storage s) { return facts(s).array; }
+constexpr bool is_listed(Storage s) { return facts(s).listed; }
 
 struct Map {
   std::string name;      // "@x"
