@@ -162,7 +162,7 @@ LlvmEmit::Turn LlvmEmit::make_turn(const char* name, llvm::ArrayRef<llvm::Type*>
   llvm::Function* callback = function_;
   LoopBlocks blocks{block("next"), block("stop")};
   loops_ = {blocks};
-  body(*callback);
+  scope([&] { body(*callback); });  // what lies on its stack ends here, not in the function around it
   ir_.CreateBr(blocks.next);
   ir_.SetInsertPoint(blocks.next);
   ir_.CreateStore(ir_.getInt64(0), result_);

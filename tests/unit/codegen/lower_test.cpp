@@ -56,6 +56,24 @@ TEST(Lower, LongBodiesAreCutIntoParts) {
   EXPECT_GT(count_of(statements(25, "unroll (100)"), "part {"), 8u);
 }
 
+TEST(Lower, LoopsByCallback) {
+  for (const char* script : {
+           "let @q = queue(4); begin { $v = 0; while (pop(@q, $v)) { print($v); } }",
+           "begin { $i = 0; while ($i < nsecs) { $i++; if ($i == 5) { continue; } if ($i == 7) { break; } if ($i == 9) { return; } @[$i] = count(); } }",
+           "begin { $s = str(1234); while ($s == comm) { $s = \"other\"; $t = ($s, 1); print($t); } }",
+           "begin { @a[1] = 2; for ($kv : @a) { for ($i : $kv.0..nsecs) { while ($i < cpu) { $i++; break; } if ($i > 4) { return; } } } }",
+           "fn f($n: uint64) : uint64 { $i = (uint64)0; while ($i < $n) { $i++; if ($i == 5) { return $i; } } return $i; } begin { while (f(nsecs) > 3) { print(f(5)); } }",
+       }) {
+    auto world = sample_world();
+    world->features.insert({Feature::callback_loops, Feature::for_each_map});
+    Compiled compiled(script, "plan", {.parameters_known = true, .runs_here = true}, std::move(world));
+    ASSERT_FALSE(compiled.diagnostics.has_errors()) << compiled.messages();
+    EXPECT_THAT(print_verbs(*compiled.unit), HasSubstr("repeat by callback"));
+    const auto made = generate(*compiled.unit, {.verify_ir = true});
+    EXPECT_TRUE(made) << script << ": " << (made ? "" : made.error().text());
+  }
+}
+
 TEST(Lower, PredicateComesBeforeAllElse) {
   std::string text = verbs("begin /pid == 5/ { @[comm] = count() }");
   EXPECT_LT(text.find("get_current_pid_tgid"), text.find("get_current_comm"));
