@@ -102,7 +102,11 @@ class FakeHost : public Host {
   }
   Result<std::span<const TraceableFunction>> traceable_functions() override {
     traceable.clear();
-    for (const std::string& line : functions) traceable.push_back(traceable_function(line));
+    for (const std::string& line : functions) {
+      const TraceableFunction function = traceable_function(line);
+      if (!traceable.empty() && traceable.back() == function) traceable.back().several = true;
+      else traceable.push_back(function);
+    }
     return std::span<const TraceableFunction>(traceable);
   }
   std::vector<std::string> btf_modules() override {
@@ -189,7 +193,7 @@ class FakeHost : public Host {
   }
   Result<Link> attach_kprobe_multi(int, std::span<const MultiTarget> targets, FunctionSide side) override {
     std::string text = side == FunctionSide::both ? "kprobe_session" : side == FunctionSide::ret ? "kretprobe_multi" : "kprobe_multi";
-    for (const MultiTarget& target : targets) text += fmt::format(" {}={}", target.symbol, target.cookie);
+    for (const MultiTarget& target : targets) text += fmt::format(" {}={}", target.symbol, target.cookie) + (target.address ? fmt::format("@{:x}", target.address) : "");
     return attach(text);
   }
   Result<Link> attach_uprobe(int, const std::string& path, const MultiTarget& target, int pid, bool ret) override {

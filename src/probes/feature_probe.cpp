@@ -34,9 +34,8 @@ int load_empty(bpf_attach_type attach) {
 bool has_kprobe_multi(FunctionSide side) {
   const Fd program{load_empty(side == FunctionSide::both ? BPF_TRACE_KPROBE_SESSION : BPF_TRACE_KPROBE_MULTI)};
   if (!program) return false;
-  const char* const symbols[] = {"vfs_fallocate"};
-  const uint64_t cookies[] = {0};
-  const Fd link{link_kprobe_multi(program.get(), symbols, cookies, side)};
+  const MultiTarget target{.symbol = "vfs_fallocate"};
+  const Fd link{link_kprobe_multi(program.get(), {&target, 1}, side)};
   return static_cast<bool>(link);
 }
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -62,6 +63,7 @@ struct PerfEvent {
 // One place of an attachment, a multi-attachment has several: a name or an offset, with a cookie.
 struct MultiTarget {
   std::string symbol;   // kprobe_multi
+  uint64_t address = 0;  // kprobe_multi: of the function's first byte, instead of its name. All targets of an attachment have one, or none.
   uint64_t offset = 0;  // user probes: file offset
   uint64_t cookie = 0;
   uint64_t semaphore = 0;  // user probes: where in the file a 16-bit counter lies that the kernel raises in each process while the probe is there; 0: none
@@ -93,7 +95,9 @@ struct BtfNames {
 // `module` is empty for the kernel's own. The texts are the host's.
 struct TraceableFunction {
   std::string_view name, module;
-  auto operator<=>(const TraceableFunction&) const = default;
+  bool several = false;  // more than one function has them: such are local to their source files
+  bool operator==(const TraceableFunction& other) const { return name == other.name && module == other.module; }
+  auto operator<=>(const TraceableFunction& other) const { return std::tie(name, module) <=> std::tie(other.name, other.module); }
 };
 
 struct FileStatus {

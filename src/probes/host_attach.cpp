@@ -173,27 +173,29 @@ Result<Link> LinuxHost::attach_kprobe(int program, const std::string& symbol, ui
   return attach_to_event(program, event, cookie, what);
 }
 
-int link_kprobe_multi(int program, std::span<const char* const> symbols, std::span<const uint64_t> cookies, FunctionSide side) {
+int link_kprobe_multi(int program, std::span<const MultiTarget> targets, FunctionSide side) {
+  std::vector<const char*> symbols;
+  std::vector<uint64_t> addresses, cookies;
+  for (const MultiTarget& target : targets) {
+    symbols.push_back(target.symbol.c_str());
+    addresses.push_back(target.address);
+    cookies.push_back(target.cookie);
+  }
   bpf_attr attributes;
   std::memset(&attributes, 0, sizeof attributes);
   auto& create = attributes.link_create;
   create.prog_fd = static_cast<uint32_t>(program);
   create.attach_type = side == FunctionSide::both ? BPF_TRACE_KPROBE_SESSION : BPF_TRACE_KPROBE_MULTI;
   create.kprobe_multi.flags = side == FunctionSide::ret ? static_cast<uint32_t>(BPF_F_KPROBE_MULTI_RETURN) : 0;
-  create.kprobe_multi.cnt = static_cast<uint32_t>(symbols.size());
-  create.kprobe_multi.syms = reinterpret_cast<uint64_t>(symbols.data());
+  create.kprobe_multi.cnt = static_cast<uint32_t>(targets.size());
+  if (!targets.empty() && targets[0].address) create.kprobe_multi.addrs = reinterpret_cast<uint64_t>(addresses.data());
+  else create.kprobe_multi.syms = reinterpret_cast<uint64_t>(symbols.data());
   create.kprobe_multi.cookies = reinterpret_cast<uint64_t>(cookies.data());
   return static_cast<int>(syscall(__NR_bpf, BPF_LINK_CREATE, &attributes, sizeof attributes));
 }
 
 Result<Link> LinuxHost::attach_kprobe_multi(int program, std::span<const MultiTarget> targets, FunctionSide side) {
-  std::vector<const char*> symbols;
-  std::vector<uint64_t> cookies;
-  for (const MultiTarget& target : targets) {
-    symbols.push_back(target.symbol.c_str());
-    cookies.push_back(target.cookie);
-  }
-  const int link = link_kprobe_multi(program, symbols, cookies, side);
+  const int link = link_kprobe_multi(program, targets, side);
   if (link < 0)
     return fail_text(
         errno,

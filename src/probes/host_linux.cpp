@@ -21,18 +21,6 @@ namespace {
 
 constexpr std::string_view no_btf_hint = "the kernel needs CONFIG_DEBUG_INFO_BTF=y, or give a BTF file with --btf FILE";
 
-// The next word, cut off the front.
-std::string_view next_word(std::string_view& text) {
-  const auto is_blank = [&](size_t at) { return text[at] == ' ' || text[at] == '\t'; };
-  size_t begin = 0;
-  while (begin < text.size() && is_blank(begin)) ++begin;
-  size_t end = begin;
-  while (end < text.size() && !is_blank(end)) ++end;
-  const std::string_view word = text.substr(begin, end - begin);
-  text.remove_prefix(end);
-  return word;
-}
-
 Result<std::string> read_whole(const std::string& path, size_t limit) {
   const Fd file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return fail(errno, "cannot open '{}'", path);

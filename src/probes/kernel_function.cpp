@@ -11,8 +11,10 @@
 
 #include "base/diag/probes.h"
 #include "base/glob.h"
+#include "base/lines.h"
 #include "probes/btf_lookup.h"
 #include "probes/parts.h"
+#include "probes/traceable_functions.h"
 
 namespace awl {
 namespace {
@@ -23,14 +25,33 @@ bool known_by_btf(const std::string& name, Host& host) {
   return types && btf__find_by_name_kind(*types, name.c_str(), BTF_KIND_FUNC) > 0;
 }
 
-// A multi link takes names of whole functions, without modules: each may stand for one function only.
-bool use_multi(std::span<const Target> matches, Host& host) {
+// A name as it stands in front of others: the module, nothing for the kernel's own, and the function.
+using FunctionName = std::pair<std::string_view, std::string_view>;
+
+FunctionName name_of(const Target& target) {
+  const bool in_module = target.parts.size() == 2 && target.parts[0] != "vmlinux";
+  return {in_module ? std::string_view(target.parts[0]) : std::string_view(), target.parts.back()};
+}
+
+// What the kernel lists in a file of tracefs since 6.5, with addresses. Empty: it does not.
+std::string list_of_addresses(Host& host) {
+  const auto tracefs = host.tracefs();
+  const std::string path = tracefs ? *tracefs + "/available_filter_functions_addrs" : "";
+  return tracefs && host.file_status(path).exists ? path : "";
+}
+
+// Whether each name stands for one function: a multi link takes names without modules.
+bool names_are_unique(std::span<const Target> matches) {
   std::set<std::string_view> names;
+  return std::ranges::all_of(matches, [&](const Target& target) { return names.insert(target.parts.back()).second; });
+}
+
+// Whether one link can be made to all: to whole functions, by their names or their addresses.
+bool use_multi(std::span<const Target> matches, Host& host) {
   const auto plain = [](const Target& target) {
     return !is_kernel_address(target) && target.parts.back().find('+') == std::string::npos;
   };
-  const auto alone = [&](const Target& target) { return names.insert(target.parts.back()).second; };
-  return matches.size() > 1 && std::ranges::all_of(matches, plain) && std::ranges::all_of(matches, alone) && host.has_feature(Feature::kprobe_multi);
+  return matches.size() > 1 && std::ranges::all_of(matches, plain) && host.has_feature(Feature::kprobe_multi) && (names_are_unique(matches) || !list_of_addresses(host).empty());
 }
 
 }  // namespace
@@ -167,19 +188,22 @@ Result<> prepare_session(bpf_program* program, Host& host) {
 
 namespace {
 
-// The addresses of all functions of a name: functions that are local to their source files may share one. `module` empty: the kernel's own.
-Result<std::vector<uint64_t>> addresses_of(std::string_view function, std::string_view module, Host& host) {
+// What follows a word of a list: the function.
+TraceableFunction function_behind(std::string_view line) { return traceable_function(line.substr(std::min<size_t>(1, line.size()))); }
+
+// The addresses of all functions of these names: functions that are local to their source files may share one.
+Result<std::map<FunctionName, std::vector<uint64_t>>> addresses_of(const std::set<FunctionName>& names, Host& host) {
   AWL_TRY(text, host.read_file("/proc/kallsyms", 256 << 20));
-  std::vector<uint64_t> addresses;
-  const std::string name = fmt::format(" {}", function), of_module = module.empty() ? "" : fmt::format("\t[{}]", module);
-  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {  // ADDRESS TYPE NAME, and a tab and [MODULE]
-    const size_t begin = text.rfind('\n', at) + 1, end = std::min(text.find('\n', at), text.size()), behind = at + name.size();
-    if (std::string_view(text).substr(behind, end - behind) != of_module) continue;
-    const char type = text[at - 1];
+  std::map<FunctionName, std::vector<uint64_t>> addresses;
+  each_line(text, [&](std::string_view line) {  // ADDRESS TYPE NAME, and a tab and [MODULE]
     uint64_t address = 0;
-    std::from_chars(text.data() + begin, text.data() + at, address, 16);
-    if (address != 0 && (type == 't' || type == 'T' || type == 'w' || type == 'W')) addresses.push_back(address);
-  }
+    const std::string_view digits = next_word(line), type = next_word(line);
+    const TraceableFunction function = function_behind(line);
+    const auto wanted = names.find({function.module, function.name});
+    if (wanted == names.end() || (type != "t" && type != "T" && type != "w" && type != "W")) return;
+    std::from_chars(digits.data(), digits.data() + digits.size(), address, 16);
+    if (address != 0) addresses[*wanted].push_back(address);
+  });
   return addresses;
 }
 
@@ -199,9 +223,9 @@ Result<> attach_one(const Provider::AttachRequest& request, size_t index, bool r
   Result<> attached = attach(module.empty() ? split->function : module + ":" + split->function, split->offset);
   if (attached || attached.error().code != EADDRNOTAVAIL) return attached;
   // Several functions have the name, of which it takes none: all of them are meant.
-  const auto addresses = addresses_of(split->function, module, host);
+  const auto addresses = addresses_of({{module, split->function}}, host);
   if (!addresses || addresses->empty()) return attached;
-  for (const uint64_t address : *addresses) AWL_CHECK(attach("", address + split->offset));
+  for (const uint64_t address : addresses->begin()->second) AWL_CHECK(attach("", address + split->offset));
   return {};
 }
 
@@ -215,14 +239,59 @@ Result<std::vector<Link>> attach_each(const Provider::AttachRequest& request, bo
   return links;
 }
 
+// Whether a name is that of several functions.
+bool is_shared(const FunctionName& name, std::span<const TraceableFunction> all) {
+  const auto found = std::ranges::lower_bound(all, TraceableFunction{.name = name.second, .module = name.first});
+  return found != all.end() && found->name == name.second && found->module == name.first && found->several;
+}
+
+// Of `addresses` those at which the kernel can trace: the place that it changes is the function's first instruction, or the one behind an endbr64.
+Result<> leave_traceable(std::map<FunctionName, std::vector<uint64_t>>& addresses, const std::string& list, Host& host) {
+  constexpr uint64_t endbr_size = 4;
+  AWL_TRY(text, host.read_file(list, 256 << 20));
+  std::set<uint64_t> places;
+  each_line(text, [&](std::string_view line) {  // ADDRESS NAME, and [MODULE]
+    const std::string_view digits = next_word(line);
+    const TraceableFunction function = function_behind(line);
+    uint64_t address = 0;
+    if (!addresses.contains({function.module, function.name})) return;
+    std::from_chars(digits.data(), digits.data() + digits.size(), address, 16);
+    places.insert(address);
+  });
+  for (auto& [name, found] : addresses) std::erase_if(found, [&](uint64_t address) { return !places.contains(address) && !places.contains(address + endbr_size); });
+  return {};
+}
+
+// By their names, unless several functions share one of them and the kernel tells their addresses.
+Result<std::vector<MultiTarget>> multi_targets(const Provider::AttachRequest& request, Host& host) {
+  const auto cookie = [&](size_t i) { return request.cookies ? request.first_cookie + i : 0; };
+  std::vector<MultiTarget> targets;
+  for (size_t i = 0; i < request.matches.size(); ++i) targets.push_back({.symbol = request.matches[i].parts.back(), .cookie = cookie(i)});
+  AWL_TRY(all, host.traceable_functions());
+  const bool unique = names_are_unique(request.matches);
+  if (unique && std::ranges::none_of(request.matches, [&](const Target& target) { return is_shared(name_of(target), all); })) return targets;
+  const std::string list = list_of_addresses(host);
+  if (list.empty()) return targets;
+  std::set<FunctionName> names;
+  for (const Target& target : request.matches) names.insert(name_of(target));
+  AWL_TRY(addresses, addresses_of(names, host));
+  AWL_CHECK(leave_traceable(addresses, list, host));
+  std::vector<MultiTarget> by_address;
+  for (size_t i = 0; i < request.matches.size(); ++i) {
+    const std::vector<uint64_t>& found = addresses[name_of(request.matches[i])];
+    if (found.empty() && unique) return targets;
+    if (found.empty()) return fail(ENOENT, "the kernel does not tell the address of {}", request.matches[i].text());
+    for (const uint64_t address : found) by_address.push_back({.symbol = request.matches[i].parts.back(), .address = address, .cookie = cookie(i)});
+  }
+  return by_address;
+}
+
 }  // namespace
 
 Result<std::vector<Link>> attach_kernel_functions(const Provider::AttachRequest& request, FunctionSide side, Host& host) {
   std::vector<Link> links;
   if (use_multi(request.matches, host)) {
-    std::vector<MultiTarget> targets;
-    for (size_t i = 0; i < request.matches.size(); ++i)
-      targets.push_back({.symbol = request.matches[i].parts.back(), .cookie = request.cookies ? request.first_cookie + i : 0});
+    AWL_TRY(targets, multi_targets(request, host));
     AWL_TRY(link, host.attach_kprobe_multi(request.program, targets, side));
     links.push_back(std::move(link));
     return links;

@@ -109,9 +109,8 @@ class LinuxHost final : public Host {
 // Tries a call of the function with this BTF id on the running kernel.
 bool probe_call(int function, int tracepoint_typedef, const std::string& section);
 // Tries out a feature on the running kernel; `types` is its own BTF for features that need it, or null.
-// A link to functions of the kernel by their names, each with a cookie: its descriptor, or -1 and errno. libbpf 1.4 has no option for sessions
-// (linux/bpf.h, BPF_LINK_CREATE).
-int link_kprobe_multi(int program, std::span<const char* const> symbols, std::span<const uint64_t> cookies, FunctionSide side);
+// A link to functions of the kernel: its descriptor, or -1 and errno. libbpf 1.4 has no option for sessions (linux/bpf.h, BPF_LINK_CREATE).
+int link_kprobe_multi(int program, std::span<const MultiTarget> targets, FunctionSide side);
 
 bool probe_feature(Feature feature, const btf* types);
 

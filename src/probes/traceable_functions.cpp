@@ -39,7 +39,7 @@ std::unique_ptr<const TraceableFunctions> read_traceable_functions(std::string t
     const TraceableFunction found = traceable_function(line);
     if (!found.name.empty() && !found.name.starts_with("__ftrace_invalid_address_")) functions.push_back(found);
   });
-  sort_texts(functions, [](const TraceableFunction& function) { return function.name; });
+  sort_texts(functions, [](const TraceableFunction& function) { return function.name; }, [](TraceableFunction& function) { function.several = true; });
   std::vector<std::string_view> names;  // the second word of each line
   each_line(refused, [&](std::string_view line) { names.push_back(traceable_function(line).module); });
   std::ranges::sort(names);

@@ -59,6 +59,24 @@ TEST_F(KernelFunction, AttachMulti) {
   EXPECT_EQ(attachments_of("kprobe:tcp_*msg", host, true), "kprobe tcp_recvmsg+0 cookie 10\nkprobe tcp_sendmsg+0 cookie 11\n");
 }
 
+TEST_F(KernelFunction, AttachMultiByAddresses) {
+  host.functions = {"fuse_open [fuse]", "tcp_close", "type_show", "type_show", "type_store"};
+  host.files["/proc/kallsyms"] =
+      "ffffffff81000000 t type_show\nffffffff81000040 t type_show\nffffffff81000080 t type_show\nffffffff810000c0 T type_store\n"
+      "ffffffff810000f0 d type_show\nffffffffc0000000 t fuse_open\t[fuse]\nffffffffc0000100 t type_show\t[fuse]\n";
+  // Names alone where the kernel does not tell addresses.
+  EXPECT_EQ(attachments_of("kprobe:type_*", host, true), "kprobe_multi type_show=10 type_store=11\n");
+  // The second of that name cannot be traced; the third starts with endbr64.
+  host.files["/sys/kernel/tracing/available_filter_functions_addrs"] =
+      "ffffffff81000000 type_show\nffffffff81000084 type_show\nffffffff810000c4 type_store\nffffffffc0000004 fuse_open [fuse]\nffffffffc0000104 type_show [fuse]\n";
+  EXPECT_EQ(attachments_of("kprobe:type_*", host, true), "kprobe_multi type_show=10@ffffffff81000000 type_show=10@ffffffff81000080 type_store=11@ffffffff810000c0\n");
+  // Names that are unique are enough.
+  EXPECT_EQ(attachments_of("kprobe:t*e", host), "kprobe_multi tcp_close=0 type_store=0\n");
+  // One name in the kernel and in a module.
+  host.functions = {"fuse_open [fuse]", "type_show", "type_show [fuse]"};
+  EXPECT_EQ(attachments_of("kprobe:*:*_*", host), "kprobe_multi fuse_open=0@ffffffffc0000000 type_show=0@ffffffffc0000100 type_show=0@ffffffff81000000 type_show=0@ffffffff81000080\n");
+}
+
 TEST_F(KernelFunction, AttachSession) {
   const Provider& kprobe = *find_provider("kprobe");
   const auto matches = kprobe.match({&kprobe, {"tcp_*msg"}}, host);
