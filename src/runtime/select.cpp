@@ -169,6 +169,7 @@ bool same_functions(const LoadedProgram& a, const LoadedProgram& b) {
 }  // namespace
 
 void pair_sessions(std::span<LoadedProgram> programs, Host& host, const SessionOptions& options, Messages& messages) {
+  if (!options.btf_file.empty()) return;  // types of another kernel do not tell this one's number of the function that a session asks
   for (LoadedProgram& first : programs) {
     const FunctionSession* session = first.provider->session;
     if (!session || first.row->session.empty()) continue;

@@ -3,7 +3,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <gelf.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -122,11 +121,12 @@ const UnwindTables::Slice& UnwindTables::slice_of(uint32_t pid, const Mapping& m
 
 Result<UnwindTables::Slice> UnwindTables::read_file(uint32_t pid, const Mapping& mapping) {
   if (mapping.path == vdso_path) {
-    // All processes have the same; this one's is at hand.
+    // All processes have the same; this one's is at hand, and no larger than this one has it mapped.
+    AWL_TRY(own, read_maps(*host_, static_cast<uint32_t>(getpid())));
+    const auto vdso = std::ranges::find(own, mapping.path, &Mapping::path);
     elf_version(EV_CURRENT);
     OpenElf file;
-    const unsigned long address = getauxval(AT_SYSINFO_EHDR);
-    if (address) file.elf = elf_memory(reinterpret_cast<char*>(address), mapping.end - mapping.start);
+    if (vdso != own.end()) file.elf = elf_memory(reinterpret_cast<char*>(vdso->start), vdso->end - vdso->start);
     if (!file.elf) return fail(0, "it cannot be read");
     return read_elf(file.elf);
   }
