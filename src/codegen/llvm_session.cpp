@@ -22,7 +22,7 @@ void make_session(Object& object, size_t entry, size_t ret) {
   llvm::IRBuilder<> ir(block("entry"));
   ir.SetCurrentDebugLocation(object.debug.location(described, probe.span));
   llvm::Value* context = function->getArg(0);
-  // bool bpf_session_is_return(void), since Linux 7.0 (void *ctx): a context is given to both. A bool fills the lowest byte alone.
+  // bool bpf_session_is_return(void) in Linux 6.12, (void *ctx) in 7.3: a context is given to both. A bool fills the lowest byte alone.
   llvm::FunctionType* shape = llvm::FunctionType::get(ir.getInt64Ty(), {ir.getPtrTy()}, false);
   llvm::Value* callee = llvm::ConstantExpr::getIntToPtr(ir.getInt64(kernel_call + object.kernel_function(artifact::session_question)), ir.getPtrTy());
   llvm::Value* returns = ir.CreateTrunc(ir.CreateCall(shape, callee, {context}), ir.getInt1Ty());
