@@ -219,7 +219,7 @@ Result<> attach_one(const Provider::AttachRequest& request, size_t index, bool r
   const auto split = split_offset(target.parts.back());
   if (!split) return fail(0, "cannot attach to {}: {}", target.text(), split.error());
   // The kernel understands "module:function" for functions of modules.
-  const std::string module = target.parts.size() == 2 && target.parts[0] != "vmlinux" ? target.parts[0] : "";
+  const std::string module(name_of(target).first);
   Result<> attached = attach(module.empty() ? split->function : module + ":" + split->function, split->offset);
   if (attached || attached.error().code != EADDRNOTAVAIL) return attached;
   // Several functions have the name, of which it takes none: all of them are meant.

@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "base/lines.h"
+
 namespace awl {
 namespace {
 
@@ -29,13 +31,11 @@ uint64_t take_number(std::string_view& text, int base, char separator) {
 // START-END PERMISSIONS OFFSET MAJOR:MINOR INODE   PATH
 std::vector<Mapping> parse_maps(std::string_view text) {
   std::vector<Mapping> found;
-  while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  each_line(text, [&](std::string_view line) {
     Mapping mapping;
     mapping.start = take_number(line, 16, '-');
     mapping.end = take_number(line, 16, ' ');
-    if (line.size() < 5 || line[2] != 'x') continue;
+    if (line.size() < 5 || line[2] != 'x') return;
     line.remove_prefix(5);
     mapping.offset = take_number(line, 16, ' ');
     mapping.major = static_cast<uint32_t>(take_number(line, 16, ':'));
@@ -44,7 +44,7 @@ std::vector<Mapping> parse_maps(std::string_view text) {
     size_t path = line.find_first_not_of(' ');
     if (path != line.npos) mapping.path = line.substr(path);
     found.push_back(std::move(mapping));
-  }
+  });
   return found;
 }
 
